@@ -1,0 +1,151 @@
+"""A profile as the one JSON document that the store keeps: short stable keys, a format number, hard caps.
+
+The document starts with `{"r":"<revision>"`, so that the store compares revisions without decoding JSON. Keys that
+this release does not know are carried through. What stays at a cap is chosen by event time, never by arrival.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import orjson
+
+from personalize import counters
+from personalize.profiles import Profile
+
+FORMAT = 1
+MAX_BYTES = 16_384
+MAX_TRAITS = 100
+MAX_BLOCKS = 64
+MAX_OWNED = 100
+
+_FIELDS = (
+    ("x", "erased"),
+    ("s", "first_visit"),
+    ("l", "floor"),
+    ("v", "visits"),
+    ("m", "matchers"),
+    ("n", "unnamed"),
+    ("t", "traits"),
+    ("o", "owns"),
+    ("c", "consent"),
+    ("g", "company"),
+    ("u", "user"),
+    ("w", "seen"),
+    ("b", "blocks"),
+)
+_KNOWN = frozenset({"r", "f", *(key for key, _ in _FIELDS)})
+
+
+def decode(document: bytes) -> Profile:
+    """Return the profile in a document; raises orjson.JSONDecodeError for what no release has written."""
+    table = orjson.loads(document)
+    profile = Profile(revision=table["r"])
+    for key, name in _FIELDS:
+        if key in table:
+            setattr(profile, name, table[key])
+    if not table.keys() <= _KNOWN:
+        profile.unknown = {key: value for key, value in table.items() if key not in _KNOWN}
+    return profile
+
+
+def encode(profile: Profile, revision: str) -> bytes:
+    """Return the document of a profile under a new revision; empty fields are left out."""
+    table: dict[str, Any] = {"r": revision, "f": FORMAT}
+    for key, name in _FIELDS:
+        value = getattr(profile, name)
+        if value:
+            table[key] = value
+    if profile.unknown:
+        table.update(profile.unknown)
+    return orjson.dumps(table)
+
+
+def encode_capped(profile: Profile, revision: str) -> tuple[Profile, bytes, Counter[str]]:
+    """Return the profile within its caps, its document, and how many parts of each kind had to go."""
+    gone: Counter[str] = Counter()
+    if len(profile.blocks) > MAX_BLOCKS:
+        profile = _fewer_blocks(profile, gone)
+    if len(profile.owns) > MAX_OWNED:
+        profile = _fewer_owned(profile, gone)
+    if sum(len(group) for _, group in profile.traits) > MAX_TRAITS:
+        profile = _fewer_traits(profile, MAX_TRAITS, gone)
+    document = encode(profile, revision)
+    if len(document) > MAX_BYTES:
+        profile, document = _shrunk(profile, revision, gone)
+    return profile, document, gone
+
+
+def _fewer_blocks(profile: Profile, gone: Counter[str]) -> Profile:
+    """Keep the blocks with the latest history."""
+    p = profile.copy()
+    latest = sorted(p.blocks, key=lambda name: (_last_day(p.blocks[name]), name), reverse=True)[:MAX_BLOCKS]
+    gone["block"] += len(p.blocks) - len(latest)
+    p.blocks = {name: p.blocks[name] for name in p.blocks if name in set(latest)}
+    return p
+
+
+def _last_day(history: list[Any]) -> float:
+    row = history[0]
+    return float(max(row[1] if len(row) > 1 else 0, max(history[1:]) / 86_400_000))
+
+
+def _fewer_owned(profile: Profile, gone: Counter[str]) -> Profile:
+    p = profile.copy()
+    latest = sorted(p.owns.items(), key=lambda item: (item[1], item[0]), reverse=True)[:MAX_OWNED]
+    gone["owned"] += len(p.owns) - len(latest)
+    p.owns = dict(latest)
+    return p
+
+
+def _fewer_traits(profile: Profile, most: int, gone: Counter[str]) -> Profile:
+    """Keep the traits that were written last; of one write the first by name."""
+    p = profile.copy()
+    room = most
+    groups: list[list[Any]] = []
+    for stamp, group in p.traits:
+        kept = {name: group[name] for name in sorted(group)[:room]} if len(group) > room else group
+        gone["trait"] += len(group) - len(kept)
+        room -= len(kept)
+        if kept:
+            groups.append([stamp, kept])
+    p.traits = groups
+    return p
+
+
+def _shrunk(profile: Profile, revision: str, gone: Counter[str]) -> tuple[Profile, bytes]:
+    """Let go until the document fits: the oldest days first, then the matchers hit longest ago, then old traits.
+
+    The floor that the days were cut at stays on the profile, so a late event of such a day cannot bring it back.
+    """
+    p = profile.copy()
+    document = encode(p, revision)
+    days = sorted({day for row in _rows(p) for day, _ in counters.days(row)})
+    while len(document) > MAX_BYTES and days:
+        # Eight days at a time: each round costs an encoding.
+        p.floor, days = days[:8][-1], days[8:]
+        p.matchers = {matcher: counters.pruned(row, p.floor) for matcher, row in p.matchers.items()}
+        p.blocks = {name: [counters.pruned(h[0], p.floor), *h[1:]] for name, h in p.blocks.items()}
+        gone["days"] += 1
+        document = encode(p, revision)
+    while len(document) > MAX_BYTES and p.matchers:
+        keep = sorted(p.matchers)[: len(p.matchers) // 2]
+        gone["matcher"] += len(p.matchers) - len(keep)
+        p.matchers = {matcher: p.matchers[matcher] for matcher in keep}
+        document = encode(p, revision)
+    size = MAX_TRAITS
+    while len(document) > MAX_BYTES and p.traits:
+        size //= 2
+        p = _fewer_traits(p, size, gone)
+        document = encode(p, revision)
+    if len(document) > MAX_BYTES:
+        # What is left cannot be of use at this size: one company attribute or product name of many kilobytes.
+        gone["company"] += 1
+        p.company, p.owns, p.user = [], {}, []
+        document = encode(p, revision)
+    return p, document
+
+
+def _rows(p: Profile) -> list[list[int]]:
+    return [*p.matchers.values(), *(history[0] for history in p.blocks.values())]

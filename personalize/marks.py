@@ -1,0 +1,49 @@
+"""Message marks: which messages of a visitor were already applied.
+
+Packed as 9 bytes each, in order of arrival: 6 bytes of the message id's hash, 3 bytes of the hour. They hold for 48 h,
+at most 4,096 of them; the oldest go first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+KEPT_HOURS = 48
+MOST = 4096
+
+_SIZE = 9
+_PRINT = 6
+
+
+class Marks:
+    """A visitor's message marks. `packed` is what the store keeps; treat it as a value."""
+
+    __slots__ = ("_prints", "packed")
+
+    def __init__(self, packed: bytes = b"") -> None:
+        self.packed = packed
+        self._prints = {packed[i : i + _PRINT] for i in range(0, len(packed), _SIZE)}
+
+    def __contains__(self, fingerprint: bytes) -> bool:
+        return fingerprint in self._prints
+
+    def added(self, fingerprints: Sequence[bytes], now: int) -> tuple[Marks, int]:
+        """Return the marks with these messages marked at `now` (ms), and how many young marks had to go at the cap."""
+        hour = now // 3_600_000
+        stamp = hour.to_bytes(3, "big")
+        packed = self.packed
+        if packed and int.from_bytes(packed[_PRINT:_SIZE], "big") < hour - KEPT_HOURS:
+            packed = _since(packed, hour - KEPT_HOURS)
+        packed += b"".join([fingerprint + stamp for fingerprint in fingerprints])
+        over = len(packed) // _SIZE - MOST
+        if over > 0:
+            packed = packed[over * _SIZE :]
+        return Marks(packed), max(over, 0)
+
+
+def _since(packed: bytes, hour: int) -> bytes:
+    """Drop the marks from the front that are older than an hour; a later one ends the search, for order is arrival."""
+    at = 0
+    while at < len(packed) and int.from_bytes(packed[at + _PRINT : at + _SIZE], "big") < hour:
+        at += _SIZE
+    return packed[at:]

@@ -1,0 +1,124 @@
+"""What the core talks about: an event, the facts of a request, a decision and its receipt.
+
+Times are integers: milliseconds since 1970 UTC unless a name says otherwise. Texts are "" where a client sent nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+EventType = Literal["track", "page", "screen", "identify", "group", "alias"]
+Reason = Literal["rule", "best_score", "fallback", "no_consent", "degraded", "claim", "unknown"]
+
+PURPOSES = frozenset({"analytics", "personalization", "ads"})
+"""The consent purposes that the gateway itself knows; `email`, `sms` and others are data for the rules."""
+
+
+def stamp_of(time: int, fingerprint: int) -> int:
+    """Return a moment (ms) and the low 22 bits of a message's fingerprint as one comparable 63-bit integer."""
+    return (time << 22) | (fingerprint & 0x3FFFFF)
+
+
+@dataclass(slots=True)
+class Facts:
+    """What one request says about its visitor. The names are the rule language's attribute words."""
+
+    country: str = ""
+    region: str = ""
+    city: str = ""
+    language: str = ""
+    device: str = ""
+    browser: str = ""
+    os: str = ""
+    campaign: str = ""
+    source: str = ""
+    medium: str = ""
+    referrer: str = ""
+    page: str = ""
+    bot: str = ""
+    company: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Shown:
+    """A verified decision token: which block the visitor was given where, so that a reaction can be counted."""
+
+    placement: str
+    block: str
+    variant: str
+    plan_version: str
+    decided: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Event:
+    """One decoded and validated event of Segment's spec, with what the gateway established about it.
+
+    `stamp` is the time and a tie-breaker from the message id in one integer (see `stamp_of`), so that the order of
+    arrival never matters. `browser` says whether the event may open or extend a visit.
+    """
+
+    type: EventType
+    message_id: str
+    time: int
+    stamp: int
+    name: str = ""
+    path: str = ""
+    user_id: str = ""
+    group_id: str = ""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    traits: Mapping[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+    browser: bool = False
+    shown: Shown | None = None
+    consent: Sequence[str] | None = None
+    """The visitor's choice that this event carries (already sorted), or None when it carries none."""
+
+
+@dataclass(slots=True)
+class Context:
+    """What `decide` may use besides the profile.
+
+    `consent` holds the purposes in force for this request. `unread` names why the profile was not read, if it was not;
+    it then replaces the reasons rule, best_score and fallback.
+    """
+
+    facts: Facts
+    consent: frozenset[str] = frozenset()
+    known: bool = False
+    unread: Literal["", "no_consent", "degraded", "claim"] = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Candidate:
+    """One block of a placement and why it won or lost; `why` is a sentence, `where` the rule's file:line:column."""
+
+    block: str
+    outcome: Literal["won", "lost"]
+    why: str
+    where: str = ""
+    worth: float | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Receipt:
+    """Every candidate of a placement in the order in which it was considered."""
+
+    placement: str
+    plan_version: str
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(slots=True, frozen=True)
+class Decision:
+    """What one placement shows. `block` is None only for a placement that the rules do not have."""
+
+    placement: str
+    block: str | None
+    content: Mapping[str, Any] | None
+    reason: Reason
+    variant: str | None = None
+    receipt: Receipt | None = None

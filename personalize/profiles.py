@@ -1,0 +1,210 @@
+"""The profile of one visitor, and `fold`, which adds an event to it.
+
+Fold must not depend on the order in which events arrive: counts are by event day, every field with a last writer
+carries the writer's stamp, erasure and consent win by time. This file does not read the clock, and it carries through
+untouched what it does not know, so that an older worker never loses what a newer one wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from personalize import counters, visits
+from personalize.calendar import Calendar
+from personalize.model import Event, Facts
+
+UNNAMED_DAYS = 30
+"""Days for which the counts of a matcher outlive the last plan that named it."""
+
+PURCHASES = frozenset({"order completed", "purchase"})
+"""Events whose products the visitor owns from then on (Segment's e-commerce spec, and the rules' own word)."""
+
+REACTIONS = {"content clicked": 1, "content dismissed": 2, "content converted": 3}
+"""Where in a block's history the time of the last such reaction stands; position 0 is the day count of showings."""
+
+_VISITING = frozenset({"page", "screen", "track"})
+_SEEN = ("country", "region", "city", "language", "device", "browser", "os")
+
+
+class FoldPlan(Protocol):
+    """What fold needs of the compiled rules."""
+
+    @property
+    def calendar(self) -> Calendar:
+        """The site's calendar."""
+
+    @property
+    def named(self) -> Collection[str]:
+        """The ids of all matchers that the rules name."""
+
+    def matching(self, event: Event) -> Sequence[str]:
+        """Return the ids of the matchers that the event fits."""
+
+
+@dataclass(slots=True)
+class Profile:
+    """One visitor's state; treat it as a value, fold returns a new one.
+
+    `stamp`s are `Event.stamp`: time and tie-breaker in one integer. Absent things are empty.
+    """
+
+    revision: str = ""
+    erased: int = 0
+    """Events at or before this time (ms) were erased and stay out."""
+    first_visit: int = 0
+    """The earliest browsing event (ms)."""
+    floor: int = 0
+    """Day counts of this day number and before are gone."""
+    visits: list[int] = field(default_factory=list)
+    matchers: dict[str, list[int]] = field(default_factory=dict)
+    unnamed: dict[str, int] = field(default_factory=dict)
+    """Matchers that no rule names any more, and the day number on which that was noticed."""
+    traits: list[list[Any]] = field(default_factory=list)
+    """Groups `[stamp, {name: value}]`, newest first; a name stands in one group. None is a trait that was removed."""
+    owns: dict[str, int] = field(default_factory=dict)
+    """Purchased products with the time (ms) of the last purchase."""
+    consent: list[Any] = field(default_factory=list)
+    """The stored choice: `[time ms, [purposes, sorted]]`."""
+    company: list[Any] = field(default_factory=list)
+    """The last group call: `[stamp, group id, {attribute: value}]`."""
+    user: list[Any] = field(default_factory=list)
+    """The last user id that a client claimed: `[stamp, id]`."""
+    seen: list[Any] = field(default_factory=list)
+    """Where and with what the visitor was last seen: `[stamp, country, region, city, language, device, browser,
+    os]`."""
+    blocks: dict[str, list[Any]] = field(default_factory=dict)
+    """Block history: `[day count row of showings, last click ms, last dismissal ms, last conversion ms]`."""
+    unknown: dict[str, Any] = field(default_factory=dict)
+    """Fields of a newer format, kept as they are."""
+
+    def copy(self) -> Profile:
+        """Return a shallow copy; fold replaces what it changes."""
+        return Profile(
+            self.revision, self.erased, self.first_visit, self.floor, self.visits, self.matchers, self.unnamed,
+            self.traits, self.owns, self.consent, self.company, self.user, self.seen, self.blocks, self.unknown,
+        )  # fmt: skip
+
+    def trait_values(self) -> dict[str, Any]:
+        """Return the present traits by name."""
+        return {k: v for _, group in self.traits for k, v in group.items() if v is not None}
+
+    def owned(self) -> list[str]:
+        """Return the products that the visitor owns: the trait `owns`, and what purchases added."""
+        listed = self.trait_values().get("owns")
+        if isinstance(listed, str):
+            listed = [listed]
+        return [*(str(x) for x in listed or ()), *self.owns]
+
+    def last_seen(self) -> Facts:
+        """Return the facts of the last browsing event, for scores that are read without a request."""
+        return Facts(*self.seen[1:]) if self.seen else Facts()
+
+
+def fold(plan: FoldPlan, profile: Profile, event: Event, now: int) -> Profile:
+    """Return the profile with the event added; an event at or before the profile's erasure changes nothing."""
+    if event.time <= profile.erased:
+        return profile
+    p = profile.copy()
+    calendar = plan.calendar
+    today = calendar.day(now)
+    if today - counters.KEPT_DAYS > p.floor:
+        _start_day(plan, p, today, now)
+    day = calendar.day(event.time)
+    matching = plan.matching(event)
+    if matching:
+        rows = p.matchers = dict(p.matchers)
+        for matcher in matching:
+            rows[matcher] = counters.added(rows.get(matcher), day, p.floor)
+    if event.browser and event.type in _VISITING:
+        _browse(p, event, now)
+    _sign(p, event)
+    if event.type == "track":
+        _track(p, event, day)
+    elif event.type == "identify" and event.traits:
+        p.traits = _with_traits(p.traits, event.stamp, event.traits)
+    elif event.type == "group" and (not p.company or event.stamp > p.company[0]):
+        p.company = [event.stamp, event.group_id, dict(event.traits)]
+    return p
+
+
+def _start_day(plan: FoldPlan, p: Profile, today: int, now: int) -> None:
+    """Let go what a new day lets go: counts past 90 days, visits past 8 days, matchers long unnamed."""
+    p.floor = today - counters.KEPT_DAYS
+    p.visits = visits.collapsed(p.visits, now // 1000)
+    unnamed = {m: p.unnamed.get(m, today) for m in p.matchers if m not in plan.named}
+    gone = {m for m, since in unnamed.items() if today - since >= UNNAMED_DAYS}
+    p.unnamed = {m: since for m, since in unnamed.items() if m not in gone}
+    p.matchers = {m: counters.pruned(row, p.floor) for m, row in p.matchers.items() if m not in gone}
+    p.blocks = {name: [counters.pruned(h[0], p.floor), *h[1:]] for name, h in p.blocks.items()}
+
+
+def _browse(p: Profile, event: Event, now: int) -> None:
+    p.visits = visits.added(p.visits, event.time // 1000, now // 1000)
+    if not p.first_visit or event.time < p.first_visit:
+        p.first_visit = event.time
+    if not p.seen or event.stamp > p.seen[0]:
+        f = event.facts
+        p.seen = [event.stamp, f.country, f.region, f.city, f.language, f.device, f.browser, f.os]
+
+
+def _sign(p: Profile, event: Event) -> None:
+    """Keep the latest user id that was claimed and the latest consent choice."""
+    if event.user_id and (not p.user or event.stamp > p.user[0]):
+        p.user = [event.stamp, event.user_id]
+    if event.consent is not None:
+        _choose(p, event.time, event.consent)
+
+
+def _choose(p: Profile, time: int, purposes: Sequence[str]) -> None:
+    """Keep the latest consent choice; of two at the same time what both allow."""
+    if not p.consent or time > p.consent[0]:
+        p.consent = [time, list(purposes)]
+    elif time == p.consent[0]:
+        p.consent = [time, sorted(set(purposes) & set(p.consent[1]))]
+
+
+def _track(p: Profile, event: Event, day: int) -> None:
+    name = event.name.lower()
+    if event.shown is not None:
+        history = p.blocks.get(event.shown.block) or [[0], 0, 0, 0]
+        at = REACTIONS.get(name)
+        if name == "content shown":
+            p.blocks = {**p.blocks, event.shown.block: [counters.added(history[0], day, p.floor), *history[1:]]}
+        elif at and event.time > history[at]:
+            p.blocks = {**p.blocks, event.shown.block: [*history[:at], event.time, *history[at + 1 :]]}
+    elif name in PURCHASES:
+        bought = {x: max(event.time, p.owns.get(x, 0)) for x in purchased(event.properties)}
+        if bought:
+            p.owns = {**p.owns, **bought}
+
+
+def purchased(properties: Mapping[str, Any]) -> list[str]:
+    """Return the names of the products in a purchase: Segment's `products` list, else the event's own product."""
+    listed = properties.get("products")
+    items = listed if isinstance(listed, list) else [properties]
+    names = []
+    for item in items:
+        if isinstance(item, Mapping):
+            item = next((item[k] for k in ("name", "product", "sku", "product_id") if item.get(k)), None)  # noqa: PLW2901 - one item, two spellings
+        if isinstance(item, str) and item:
+            names.append(item)
+    return names
+
+
+def _with_traits(groups: list[list[Any]], stamp: int, traits: Mapping[str, Any]) -> list[list[Any]]:
+    """Return the groups with these traits set at `stamp`; a name keeps the value of its latest writer."""
+    fresh = dict(traits)
+    out: list[list[Any]] = []
+    for at, group in groups:
+        if at > stamp:
+            for name in group.keys() & fresh.keys():
+                del fresh[name]
+            out.append([at, group])
+        elif left := {k: v for k, v in group.items() if k not in fresh}:
+            out.append([at, left])
+    if fresh:
+        out.append([stamp, fresh])
+    out.sort(key=lambda g: -g[0])
+    return out

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+from hashlib import blake2b
+from pathlib import Path
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from personalize import documents
+from personalize.loader import load
+from personalize.model import Event, Facts, Shown, stamp_of
+from personalize.plan import Plan, compile_rules
+from personalize.profiles import Profile, fold
+
+RULES = Path(__file__).parents[1] / "vectors" / "rules-example"
+NOW = 1_795_300_000_000
+DAY = 86_400_000
+
+
+def plan() -> Plan:
+    rules, problems = load({p.relative_to(RULES).as_posix(): p.read_bytes() for p in RULES.rglob("*.yaml")})
+    assert rules is not None, problems
+    return compile_rules(rules, "Europe/Helsinki")
+
+
+PLAN = plan()
+
+
+def event(kind: str = "page", *, at: int = NOW, message_id: str = "m", **fields: object) -> Event:
+    fingerprint = int.from_bytes(blake2b(message_id.encode(), digest_size=3).digest(), "big")
+    return Event(type=kind, message_id=message_id, time=at, stamp=stamp_of(at, fingerprint), **fields)  # type: ignore[arg-type]
+
+
+@st.composite
+def events(draw: st.DrawFn) -> list[Event]:
+    made = []
+    times = st.one_of(st.integers(NOW - 7 * DAY, NOW), st.sampled_from([NOW - DAY, NOW - DAY + 1, NOW]))
+    for i in range(draw(st.integers(1, 14))):
+        kind = draw(st.sampled_from(["page", "page", "track", "identify", "group", "screen", "alias"]))
+        name = draw(st.sampled_from(["demo requested", "download", "Order Completed", "Content Shown",
+                                     "Content Dismissed", "Content Clicked", "purchase"]))  # fmt: skip
+        shown = None
+        if name.startswith("Content") and draw(st.booleans()):
+            shown = Shown("home hero", draw(st.sampled_from(["book a demo", "welcome"])), "", "v", NOW, "rule")
+        made.append(
+            event(
+                kind,
+                at=draw(times),
+                message_id=f"m{i}",
+                name=name if kind == "track" else "",
+                path=draw(st.sampled_from(["/hinnoittelu", "/tuotteet/a", "/tyopaikat", "/"])) if kind == "page" else "",
+                user_id=draw(st.sampled_from(["", "u1", "u2"])),
+                group_id="g" if kind == "group" else "",
+                properties=draw(
+                    st.sampled_from([{}, {"type": "case"}, {"products": [{"name": "insight pro"}]}, {"product": "x"}])
+                ),
+                traits=draw(st.dictionaries(st.sampled_from(["plan", "email", "owns"]), st.sampled_from(["a", "b", None])))
+                if kind in ("identify", "group")
+                else {},
+                facts=Facts(country=draw(st.sampled_from(["FI", "SE"]))),
+                browser=draw(st.booleans()),
+                shown=shown,
+                consent=draw(st.sampled_from([None, ["analytics"], ["analytics", "personalization"]])),
+            )
+        )
+    return made
+
+
+def folded(arriving: list[Event], start: Profile | None = None) -> Profile:
+    profile = start or Profile()
+    for each in arriving:
+        profile = fold(PLAN, profile, each, NOW)
+    return profile
+
+
+@settings(max_examples=300)
+@given(events(), st.randoms(use_true_random=False))
+def test_the_order_of_arrival_does_not_matter(arriving: list[Event], random) -> None:
+    shuffled = arriving.copy()
+    random.shuffle(shuffled)
+    assert folded(arriving) == folded(shuffled)
+
+
+@settings(max_examples=150)
+@given(events())
+def test_a_document_gives_the_profile_back(arriving: list[Event]) -> None:
+    profile = folded(arriving)
+    profile.revision = "r1"
+    document = documents.encode(profile, "r1")
+    assert document.startswith(b'{"r":"r1"')
+    assert documents.decode(document) == profile
+
+
+@given(events())
+def test_fold_never_changes_the_profile_that_it_was_given(arriving: list[Event]) -> None:
+    profile = folded(arriving)
+    before = documents.encode(profile, "")
+    folded(arriving, profile)
+    assert documents.encode(profile, "") == before
+
+
+def test_nothing_before_an_erasure_comes_back() -> None:
+    tombstone = Profile(erased=NOW - DAY)
+    assert fold(PLAN, tombstone, event(at=NOW - DAY, path="/x"), NOW) is tombstone
+    after = fold(PLAN, tombstone, event(at=NOW - DAY + 1, path="/hinnoittelu", browser=True), NOW)
+    assert after.erased == NOW - DAY
+    assert after.matchers
+
+
+def test_fields_of_a_newer_format_are_carried_through() -> None:
+    document = b'{"r":"x","f":2,"zz":{"new":[1]},"m":{"QQQQQQ":[4,20000,4]}}'
+    profile = fold(PLAN, documents.decode(document), event(path="/hinnoittelu"), NOW)
+    again = orjson.loads(documents.encode(profile, "y"))
+    assert again["zz"] == {"new": [1]}
+    assert "QQQQQQ" in again["m"], "a matcher that this plan does not know is carried through"
+
+
+def test_a_matcher_goes_thirty_days_after_the_last_plan_that_named_it() -> None:
+    profile = folded([event()], Profile(matchers={"QQQQQQ": [4]}))
+    assert profile.unnamed == {"QQQQQQ": PLAN.calendar.day(NOW)}
+    later = fold(PLAN, profile, event(at=NOW + 29 * DAY, message_id="b"), NOW + 29 * DAY)
+    assert "QQQQQQ" in later.matchers
+    later = fold(PLAN, later, event(at=NOW + 30 * DAY, message_id="c"), NOW + 30 * DAY)
+    assert "QQQQQQ" not in later.matchers
+    assert later.unnamed == {}
+
+
+def test_only_browsing_opens_a_visit() -> None:
+    assert folded([event(path="/a")]).visits == []
+    assert folded([event("identify", browser=True, traits={"a": 1})]).visits == []
+    browsing = folded([event(path="/a", browser=True)])
+    assert browsing.visits == [0, 0, NOW // 1000, NOW // 1000]
+    assert browsing.first_visit == NOW
+
+
+def test_a_removed_trait_is_gone_and_the_latest_writer_wins() -> None:
+    profile = folded(
+        [
+            event("identify", at=NOW - 2, message_id="a", traits={"plan": "basic", "city": "Oulu"}),
+            event("identify", at=NOW, message_id="b", traits={"plan": "pro"}),
+            event("identify", at=NOW - 1, message_id="c", traits={"plan": "free", "city": None}),
+        ]
+    )
+    assert profile.trait_values() == {"plan": "pro"}
+
+
+def test_of_two_choices_at_the_same_time_the_stricter_holds() -> None:
+    one = event(message_id="a", consent=["analytics", "personalization"])
+    two = event(message_id="b", consent=["analytics"])
+    assert folded([one, two]).consent == folded([two, one]).consent == [NOW, ["analytics"]]
+
+
+def test_purchases_add_to_what_the_visitor_owns() -> None:
+    bought = event("track", name="Order Completed", properties={"products": [{"name": "Insight Pro"}, {"sku": "s-1"}]})
+    profile = folded([bought, event("identify", message_id="i", traits={"owns": ["Basic"]})])
+    assert profile.owned() == ["Basic", "Insight Pro", "s-1"]
+
+
+def test_an_oversized_profile_lets_the_oldest_days_go_first() -> None:
+    matchers = {f"m{i:05d}": [90, 20_780, 1, *[1, 1] * 60] for i in range(80)}
+    profile, document, gone = documents.encode_capped(Profile(matchers=matchers, floor=20_600), "r")
+    assert len(document) <= documents.MAX_BYTES
+    assert gone["days"] > 0
+    assert len(profile.matchers) == 80, "totals stay"
+    assert all(row[:2] == [90, 20_780] for row in profile.matchers.values()), "the newest day stays"
+    assert 20_720 < profile.floor < 20_780
+
+
+def test_a_profile_never_outgrows_its_cap_whatever_it_holds() -> None:
+    huge = Profile(
+        matchers={f"m{i:05d}": [i] for i in range(3000)},
+        traits=[[5, {f"t{i}": "x" * 400 for i in range(150)}]],
+        blocks={f"b{i}": [[1, 20_000 + i, 1], 0, 0, 0] for i in range(90)},
+        owns={f"p{i}": i for i in range(300)},
+        company=[1, "g", {"name": "y" * 30_000}],
+    )
+    profile, document, gone = documents.encode_capped(huge, "r")
+    assert len(document) <= documents.MAX_BYTES
+    assert set(gone) >= {"block", "owned", "trait", "matcher", "company"}
+    assert "b89" in profile.blocks
+    assert "b0" not in profile.blocks
