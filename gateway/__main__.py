@@ -1,0 +1,24 @@
+"""The command line: `tuttu serve`, `tuttu rules …`. Each command lives in its own file in gateway/commands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from gateway.commands import rules, serve
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 good, 1 it found something or cannot start, 2 wrong usage."""
+    parser = argparse.ArgumentParser(prog="tuttu", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve.add_parser(commands)
+    rules.add_parser(commands)
+    args = parser.parse_args(argv)
+    code: int = args.run(args)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""The composition root of a worker: settings in, one ASGI application out. Nothing else wires things together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gateway.edge.cors import Cors
+from gateway.edge.desk import Desk
+from gateway.edge.hot import FrontDoor
+from gateway.edge.site_routes import site_routes
+from gateway.envelope import Site
+from gateway.identity.tokens import Tokens
+from gateway.identity.visitor import Cookies
+from gateway.ports import ProfileStore
+from gateway.reload import load_plan
+from gateway.settings import Settings
+from gateway.telemetry import Telemetry
+from gateway.visitors import Visitors
+from personalize.plan import empty_plan
+
+
+def clock() -> int:
+    """Return the time in ms since 1970 UTC: the one place where the gateway reads it."""
+    return time.time_ns() // 1_000_000
+
+
+def sites_of(settings: Settings, secret_keys: Mapping[str, str]) -> list[Site]:
+    """Return the sites with their rules compiled; raises RulesError with all problems of a site's rules."""
+    return [
+        Site(
+            key=site.key,
+            secret_key=secret_keys[site.key],
+            origins=site.origins,
+            cookie_domain=site.cookie_domain,
+            consent=frozenset(site.consent),
+            plan=load_plan(Path(site.rules), site.time_zone) if site.rules else empty_plan(site.time_zone),
+        )
+        for site in settings.site
+    ]
+
+
+class Gateway:
+    """One worker's gateway over a store: its application, and the numbers it reports."""
+
+    def __init__(
+        self, settings: Settings, sites: Sequence[Site], cookie_keys: Sequence[str], store: ProfileStore
+    ) -> None:
+        self.telemetry = Telemetry()
+        self.visitors = Visitors(store, self.telemetry, cached=settings.gateway.cached_visitors, clock=clock)
+        self._desk = Desk(
+            sites=sites,
+            settings=settings.gateway,
+            visitors=self.visitors,
+            cookies=Cookies(cookie_keys),
+            tokens=Tokens(cookie_keys),
+            cors=Cors(sites),
+            telemetry=self.telemetry,
+            clock=clock,
+        )
+        self.application = FrontDoor(self._desk, site_routes(self._desk))
+
+    def report(self) -> dict[str, object]:
+        """Return the worker's numbers for the parent."""
+        self.telemetry.gauges["cached_profiles"] = len(self.visitors)
+        return self.telemetry.snapshot()

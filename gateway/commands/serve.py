@@ -1,0 +1,48 @@
+"""`tuttu serve`: run the gateway."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+
+from gateway.app import sites_of
+from gateway.errors import StartupError
+from gateway.secrets import load_secrets
+from gateway.settings import load_settings
+from gateway.supervisor import Supervisor
+from personalize.errors import RulesError
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its flags."""
+    parser = commands.add_parser("serve", help="run the gateway", description="Run the gateway until Ctrl-C.")
+    parser.add_argument("--host", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, help="public port (8080); 0 chooses free ones")
+    parser.add_argument("--workers", type=int, help="worker processes (1)")
+    parser.add_argument("--data", metavar="DIR", help="folder for everything that is written (data)")
+    parser.add_argument("--rules", metavar="DIR", help="folder with the site's rules; goes before the settings file")
+    parser.add_argument(
+        "--redis", metavar="URL", help="use this store (redis://, rediss://, unix://), not the embedded"
+    )
+    parser.add_argument("--config", metavar="FILE", type=Path, help="settings file (tuttu.toml, if there is one)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until told to stop; 0 after a clean end, 1 when the gateway cannot start."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    flags = {name: getattr(args, name) for name in ("host", "port", "workers", "data", "rules", "redis")}
+    config = args.config or (Path("tuttu.toml") if Path("tuttu.toml").exists() else None)
+    try:
+        settings = load_settings(config, os.environ, flags)
+        secrets = load_secrets(settings.data, [site.key for site in settings.site])
+        sites_of(settings, secrets.secret_keys)  # say all that is wrong with the rules before anything is started
+        asyncio.run(Supervisor(settings, secrets).run())
+    except (StartupError, RulesError) as err:
+        print(err, file=sys.stderr)  # noqa: T201 - a command speaks to its user
+        return 1
+    return 0

@@ -1,0 +1,1 @@
+"""HTTP: raw ASGI for the hot paths, Starlette for the rest."""

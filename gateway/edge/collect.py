@@ -1,0 +1,92 @@
+"""Collection: Segment's paths. The answer comes after the store said yes to every event that it accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway.edge.desk import Desk, settled
+from gateway.edge.request import Header, Request, Send, answer
+from gateway.envelope import UNAVAILABLE, Outcome
+from gateway.errors import BadRequest, StoreUnavailable
+from gateway.wire import segment
+
+BATCH_BYTES = 4_000_000
+SINGLE_BYTES = 500_000
+
+_ALL_GOOD = b'{"success":true,"accepted":1,"dropped":0,"rejected":[]}'
+
+Handler = Callable[[Desk, Request, Send, tuple[Header, ...]], Awaitable[None]]
+
+
+@dataclass(slots=True, frozen=True)
+class Payload:
+    """A request's body as bytes and decoded, its raw events, and the type that the path names ("" in a batch)."""
+
+    raw: bytes
+    body: dict[str, Any]
+    items: list[Any]
+    kind: str
+
+
+def single(kind: str) -> Handler:
+    """Return the handler of a path that takes one event of this type."""
+
+    async def handle(desk: Desk, request: Request, send: Send, headers: tuple[Header, ...]) -> None:
+        raw = await request.body(SINGLE_BYTES, desk.settings.body_deadline_s)
+        body = segment.decode_body(raw)
+        await _collect(desk, request, send, headers, Payload(raw, body, [body], kind))
+
+    return handle
+
+
+async def batch(desk: Desk, request: Request, send: Send, headers: tuple[Header, ...]) -> None:
+    """Handle a path that takes a list of events."""
+    raw = await request.body(BATCH_BYTES, desk.settings.body_deadline_s)
+    body = segment.decode_body(raw)
+    await _collect(desk, request, send, headers, Payload(raw, body, segment.items_of(body, required=True), ""))
+
+
+async def _collect(desk: Desk, request: Request, send: Send, headers: tuple[Header, ...], payload: Payload) -> None:
+    kind = payload.kind
+    hit = desk.open(request, payload.body)
+    intake = await desk.decode(hit, payload.items, payload.raw, kind)
+    desk.admit(intake)
+    await desk.run(intake)
+    outcomes = intake.outcomes(UNAVAILABLE)
+    if any(outcome is UNAVAILABLE for _, _, outcome in outcomes) or (
+        intake.withdrawal is not None and not intake.withdrawal.done
+    ):
+        desk.count(settled(outcomes))
+        raise StoreUnavailable("the store did not answer", hint="send the same request again")
+    bad = outcomes[0][2] if kind else None
+    if bad is not None and bad.kind == "rejected":
+        # A single event that is bad is the whole request's fault.
+        desk.count(outcomes)
+        raise BadRequest(bad.message, code="bad_shape", hint=f"{bad.reason}: mend the event and send it again")
+    desk.count(outcomes)
+    await answer(send, 200, summary(outcomes), [*headers, *desk.cookie_headers(intake)])
+
+
+def counted(outcomes: list[tuple[int, str, Outcome]]) -> dict[str, Any]:
+    """Return the part of an answer that says what became of the events."""
+    return {
+        "success": True,
+        "accepted": sum(outcome.accepted for _, _, outcome in outcomes),
+        "dropped": sum(outcome.kind == "dropped" for _, _, outcome in outcomes),
+        "rejected": [
+            {"index": index, "code": outcome.reason, "message": outcome.message}
+            for index, _, outcome in sorted(outcomes, key=lambda item: item[0])
+            if outcome.kind == "rejected"
+        ],
+    }
+
+
+def summary(outcomes: list[tuple[int, str, Outcome]]) -> bytes:
+    """Return the body of a collection's answer."""
+    if len(outcomes) == 1 and outcomes[0][2].accepted:
+        return _ALL_GOOD
+    return orjson.dumps(counted(outcomes))

@@ -1,0 +1,165 @@
+"""`POST /v1/decide`: events in, content out, in one round trip, and always an answer within the deadline.
+
+The decision is made on the profile as the store confirmed it with this request's events. If the store is too slow or
+away, it is made from the request alone (`degraded`), and the events that are not durable come back in `retry`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Literal
+
+import orjson
+
+from gateway.edge.collect import BATCH_BYTES, counted
+from gateway.edge.desk import Desk, Intake, late
+from gateway.edge.request import Header, Request, Send, answer
+from gateway.enrich import enriched
+from gateway.envelope import TOO_LATE, Hit
+from gateway.errors import BadRequest
+from gateway.identity.consent import allows_reading, in_force
+from gateway.visitors import Job
+from gateway.wire import segment
+from personalize.decide import decide_in, summary_in
+from personalize.model import Context, Decision, Facts
+from personalize.profiles import Profile
+from personalize.view import View
+
+MOST_PLACEMENTS = 50
+
+Unread = Literal["", "no_consent", "degraded", "claim"]
+
+
+class Decisions:
+    """The handler of `/v1/decide`; keeps the commits that outlive their answer until they end."""
+
+    def __init__(self) -> None:
+        self._late: set[asyncio.Task[None]] = set()
+
+    async def handle(self, desk: Desk, request: Request, send: Send, headers: tuple[Header, ...]) -> None:
+        """Answer one decision request."""
+        raw = await request.body(BATCH_BYTES, desk.settings.body_deadline_s)
+        body = segment.decode_body(raw)
+        placements = _placements(body)
+        hit = desk.open(request, body)
+        items = segment.items_of(body, required=False)
+        intake = await desk.decode(hit, items, raw, "")
+        desk.admit(intake)
+        reader = _reader(desk, intake)
+        await self._within_deadline(desk, intake, reader)
+        outcomes = intake.outcomes(TOO_LATE)
+        hit.facts = _facts(intake)
+        degraded = not all(job.done for job in (*intake.jobs, *([reader] if reader else [])))
+        profile, context = _what_may_be_read(intake, reader, degraded=degraded)
+        plan, now = hit.site.plan, hit.received
+        view = View(plan, profile, context, now)
+        decisions = decide_in(view, plan, placements)
+        token_id = reader.visitor.id if reader is not None and reader.visitor.kind == "a" else ""
+        tokens = desk.tokens
+        answered = counted(outcomes)
+        answered["placements"] = {
+            d.placement: _shown(d, tokens.make(hit.site.key, token_id, d, plan.version, now) if d.block else None)
+            for d in decisions
+        }
+        if profile is not None:
+            answered["visitor"] = summary_in(view, plan)
+        answered["degraded"] = degraded
+        answered["retry"] = late(outcomes)
+        desk.count(outcomes)
+        for decision in decisions:
+            desk.telemetry.count(("decisions", decision.reason))
+        await answer(send, 200, orjson.dumps(answered), [*headers, *desk.cookie_headers(intake)])
+
+    async def _within_deadline(self, desk: Desk, intake: Intake, reader: Job | None) -> None:
+        """Run the jobs, but give up waiting at the deadline; what is under way goes on."""
+        work: Coroutine[Any, Any, None]
+        if intake.withdrawal is not None or intake.jobs:
+            work = desk.run(intake)
+            jobs = intake.jobs
+        elif reader is not None:
+            work = desk.visitors.submit(reader)
+            jobs = [reader]
+        else:
+            return
+        task = asyncio.create_task(work)
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        done, _ = await asyncio.wait((task,), timeout=desk.settings.decide_deadline_ms / 1000)
+        if not done:
+            for job in jobs:
+                job.given_up = not job.done
+        else:
+            task.result()
+
+
+def _placements(body: dict[str, Any]) -> list[str]:
+    names = body.get("placements")
+    if (
+        not isinstance(names, list)
+        or not names
+        or len(names) > MOST_PLACEMENTS
+        or not all(isinstance(name, str) for name in names)
+    ):
+        raise BadRequest(
+            f'"placements" is not a list of 1 to {MOST_PLACEMENTS} names', hint='send "placements": ["home hero"]'
+        )
+    return list(dict.fromkeys(names))
+
+
+def _reader(desk: Desk, intake: Intake) -> Job | None:
+    """Return the job whose profile the decision is about: this visitor's events, or one that only reads."""
+    signal = intake.hit.signal
+    if intake.withdrawal is not None or (signal is not None and not allows_reading(signal)):
+        return None
+    visitor = desk.decision_visitor(intake.hit)
+    if visitor is None and intake.jobs:
+        visitor = intake.jobs[0].visitor
+    if visitor is None:
+        return None
+    for job in intake.jobs:
+        if job.visitor == visitor:
+            return job
+    if visitor.kind == "c":
+        return Job(intake.hit, visitor, [], done=True)  # a claim is never read back
+    job = Job(intake.hit, visitor, [])
+    if intake.jobs:
+        intake.jobs.append(job)
+    return job
+
+
+def _what_may_be_read(intake: Intake, reader: Job | None, *, degraded: bool) -> tuple[Profile | None, Context]:
+    """Return the profile for the decision (None: not read) with what the visitor allows."""
+    hit = intake.hit
+    profile = reader.profile if reader is not None else None
+    consent = in_force(hit.signal, profile, hit.site.consent)
+    unread: Unread = ""
+    if not allows_reading(consent):
+        unread = "no_consent"
+    elif reader is not None and reader.visitor.kind == "c":
+        unread = "claim"
+    elif degraded:
+        unread = "degraded"
+    known = reader is not None and reader.visitor.kind == "k"
+    context = Context(hit.facts, consent, known=known, unread=unread)
+    return (None, context) if unread else (profile or Profile(), context)
+
+
+def _facts(intake: Intake) -> Facts:
+    """Return the request's facts: from its own context, else from its last event."""
+    hit: Hit = intake.hit
+    context = hit.body.get("context")
+    if isinstance(context, dict) or not intake.envelopes:
+        return enriched(hit, context if isinstance(context, dict) else {}, {})
+    last = intake.envelopes[-1]
+    return enriched(hit, last.raw.get("context") or {}, last.event.properties)
+
+
+def _shown(decision: Decision, token: str | None) -> dict[str, Any]:
+    return {
+        "decision": token,
+        "block": decision.block,
+        "content": decision.content,
+        "variant": decision.variant,
+        "reason": decision.reason,
+    }

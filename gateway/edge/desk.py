@@ -1,0 +1,238 @@
+"""What collection and decision have in common: open a request as a hit, hand its events to the visitors, count.
+
+The order is the promise: origin and key are checked before anything has an effect, consent before anything is kept, and
+outcomes are counted once, as they are answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.edge.cors import Cors
+from gateway.edge.request import Header, Request
+from gateway.enrich.address import TrustedProxies
+from gateway.envelope import NO_CONSENT, TOO_LATE, UNAVAILABLE, BadEvent, Envelope, Hit, Outcome, Site
+from gateway.errors import Refused
+from gateway.identity.consent import allows_profile, in_force, signal_of
+from gateway.identity.tokens import Tokens
+from gateway.identity.visitor import (
+    Cookies,
+    claims_of,
+    cookie_in,
+    cookie_name,
+    may_be_new,
+    new_visitor_id,
+    visitor_of,
+)
+from gateway.pipeline import REACTION_NAMES, arrive
+from gateway.ports import VisitorKey
+from gateway.settings import GatewaySettings
+from gateway.telemetry import Telemetry
+from gateway.visitors import Job, Visitors
+from gateway.wire import segment
+from gateway.wire.times import parse_time
+
+_BREATH = 200
+"""Events that are decoded before other requests get a turn."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """A hit with its events on their way; `jobs` hold one visitor's events each."""
+
+    hit: Hit
+    envelopes: list[Envelope]
+    bad: list[BadEvent]
+    jobs: list[Job] = field(default_factory=list)
+    withdrawal: Job | None = None
+
+    def outcomes(self, waiting: Outcome) -> list[tuple[int, str, Outcome]]:
+        """Return (position, message id, outcome) of every event; `waiting` stands for those without an answer."""
+        undone = {id(e) for job in self.jobs if not job.done for e in job.envelopes}
+        found = [
+            (e.index, e.event.message_id, waiting if id(e) in undone or e.outcome is None else e.outcome)
+            for e in self.envelopes
+        ]
+        return found + [(b.index, "", b.outcome) for b in self.bad]
+
+
+class Desk:
+    """Opens hits and brings them to the visitors. `clock` returns ms since 1970 UTC."""
+
+    def __init__(  # noqa: PLR0913 - the composition root names each part
+        self,
+        *,
+        sites: Sequence[Site],
+        settings: GatewaySettings,
+        visitors: Visitors,
+        cookies: Cookies,
+        tokens: Tokens,
+        cors: Cors,
+        telemetry: Telemetry,
+        clock: Callable[[], int],
+    ) -> None:
+        self.settings = settings
+        self.cors = cors
+        self.tokens = tokens
+        self.telemetry = telemetry
+        self.clock = clock
+        self.visitors = visitors
+        self._cookies = cookies
+        self._proxies = TrustedProxies(settings.trusted_proxies)
+        self._by_write_key = {site.key: site for site in sites}
+        self._by_secret_key = {site.secret_key: site for site in sites}
+
+    def site(self, write_key: str) -> Site | None:
+        """Return the site of a write key."""
+        return self._by_write_key.get(write_key)
+
+    def open(self, request: Request, body: dict[str, Any]) -> Hit:
+        """Return the hit that a request is; raises Refused or BadRequest before anything has had an effect."""
+        headers = request.headers
+        origin = headers.get(b"origin")
+        key = segment.write_key_of(headers, request.query, body)
+        site = self._by_write_key.get(key)
+        secret = site is None
+        if site is None:
+            site = self._by_secret_key.get(key) if key else None
+            if site is None:
+                raise Refused(
+                    "the write key is not known here" if key else "the request names no write key",
+                    hint='send it as "writeKey" in the body, or as Basic user name; the keys stand in tuttu.toml',
+                )
+            if origin is not None:
+                raise Refused(
+                    "the secret key came with an Origin header, so it was in a browser",
+                    code="secret_key_in_browser",
+                    hint="use the write key in browsers, and make a new secret key",
+                )
+        self.cors.check_site(site, origin)
+        client = request.scope.get("client")
+        peer = client[0] if client else ""
+        hit = Hit(
+            site=site,
+            secret=secret,
+            received=self.clock(),
+            sent_at=parse_time(body.get("sentAt")),
+            headers=headers,
+            body=body,
+            address=self._proxies.client(peer, request.forwarded_for()),
+            signal=signal_of(body),
+        )
+        value = body.get("visitor") if secret else cookie_in(headers.get(b"cookie", b""), cookie_name(site).encode())
+        if isinstance(value, str) and value:
+            hit.visitor_id = self._cookies.visitor_id(site, value)
+            if not hit.visitor_id:
+                self.telemetry.count(("bad_cookies",))
+        return hit
+
+    async def decode(self, hit: Hit, items: Sequence[Any], raw: bytes, kind: str) -> Intake:
+        """Return the hit's events, each good or bad on its own."""
+        walk = segment.suspicious(raw)
+        oversized = segment.oversized(items, len(raw))
+        intake = Intake(hit, [], [])
+        for index, item in enumerate(items):
+            if index % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+            found = (
+                segment.too_large(index)
+                if index in oversized
+                else segment.decode_event(item, index, kind, hit, walk=walk)
+            )
+            if isinstance(found, BadEvent):
+                intake.bad.append(found)
+            else:
+                intake.envelopes.append(found)
+                if found.clamped:
+                    self.telemetry.count(("times_clamped",))
+        return intake
+
+    def admit(self, intake: Intake) -> None:
+        """Settle consent and identity, and group the events by visitor into jobs."""
+        hit, envelopes = intake.hit, intake.envelopes
+        if not self._may_collect(hit):
+            for envelope in envelopes:
+                envelope.outcome = NO_CONSENT
+            if hit.signal is not None and hit.visitor_id:
+                collected = max((e.event.time for e in envelopes), default=hit.received)
+                key = VisitorKey(hit.site.key, "a", hit.visitor_id)
+                intake.withdrawal = Job(hit, key, [], erase_before=collected)
+            return
+        if envelopes and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
+            hit.minted = new_visitor_id()
+        arrive(hit, envelopes, self.tokens)
+        groups: dict[VisitorKey, list[Envelope]] = {}
+        for envelope in envelopes:
+            if envelope.visitor is not None and envelope.outcome is None:
+                groups.setdefault(envelope.visitor, []).append(envelope)
+                if _has_bad_token(envelope):
+                    self.telemetry.count(("bad_tokens",))
+        intake.jobs = [Job(hit, visitor, group) for visitor, group in groups.items()]
+
+    def _may_collect(self, hit: Hit) -> bool:
+        """Tell whether the hit may reach a profile, as far as that can be told without reading one."""
+        if hit.signal is None and (hit.visitor_id or hit.secret):
+            return True  # a stored choice may stand; it is read with the profile
+        return allows_profile(in_force(hit.signal, None, hit.site.consent))
+
+    async def run(self, intake: Intake) -> None:
+        """Bring all jobs to the visitors; each is done, or the store has failed it, afterwards."""
+        jobs = intake.jobs if intake.withdrawal is None else [intake.withdrawal]
+        if len(jobs) == 1:
+            await self.visitors.submit(jobs[0])
+        elif jobs:
+            await asyncio.gather(*(self.visitors.submit(job) for job in jobs))
+        if intake.withdrawal is not None and intake.withdrawal.done:
+            self.telemetry.count(("erasures", "withdrawal"))
+
+    def cookie_headers(self, intake: Intake) -> list[Header]:
+        """Return the Set-Cookie header that the answer needs: a new cookie, a renewed one, or its removal."""
+        hit = intake.hit
+        if intake.withdrawal is not None:
+            return [(b"set-cookie", self._cookies.expired(hit.site))]
+        for job in intake.jobs:
+            if job.visitor.kind == "a" and job.done and (job.opened_visit or hit.minted) and _kept(job):
+                return [(b"set-cookie", self._cookies.header(hit.site, job.visitor.id))]
+        return []
+
+    def decision_visitor(self, hit: Hit) -> VisitorKey | None:
+        """Return whose profile a decision may be about: the cookie's, a verified person's, or a claim (kind `c`)."""
+        if hit.minted:
+            return VisitorKey(hit.site.key, "a", hit.minted)
+        user_id, anonymous_id = hit.body.get("userId"), hit.body.get("anonymousId")
+        found = visitor_of(hit, str(user_id) if user_id else "", str(anonymous_id) if anonymous_id else "")
+        return found if isinstance(found, VisitorKey) else None
+
+    def count(self, outcomes: Sequence[tuple[int, str, Outcome]]) -> None:
+        """Count a hit's events by the outcomes that it is answered with."""
+        count = self.telemetry.count
+        count(("events_received",), len(outcomes))
+        for _, _, outcome in outcomes:
+            count(outcome.key)
+
+
+def settled(outcomes: list[tuple[int, str, Outcome]]) -> list[tuple[int, str, Outcome]]:
+    """Return the outcomes of a request that is answered 503: the client sends all of it again."""
+    return [(index, message_id, UNAVAILABLE) for index, message_id, _ in outcomes]
+
+
+def late(outcomes: Sequence[tuple[int, str, Outcome]]) -> list[str]:
+    """Return the message ids that the client is to send again after a decision at its deadline."""
+    return [message_id for _, message_id, outcome in outcomes if outcome is TOO_LATE]
+
+
+def _kept(job: Job) -> bool:
+    return any(e.outcome is not None and e.outcome.accepted for e in job.envelopes)
+
+
+def _has_bad_token(envelope: Envelope) -> bool:
+    event = envelope.event
+    return (
+        event.shown is None
+        and event.type == "track"
+        and event.name.lower() in REACTION_NAMES
+        and "decision" in event.properties
+    )

@@ -1,0 +1,74 @@
+"""What is not hot, on Starlette: Segment's settings, liveness, and errors that say what exists."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gateway.edge.desk import Desk
+
+_KNOWN_POSTS = "POST /v1/{track,page,screen,identify,group,alias,batch,import,decide}"
+
+
+def site_routes(desk: Desk) -> Starlette:
+    """Return the application for the public port's other paths."""
+
+    async def settings(request: Request) -> Response:
+        key = request.path_params["key"]
+        headers = _cors(desk, request)
+        if desk.site(key) is None:
+            return _error(404, "bad_write_key", "the write key is not known here", "see tuttu.toml", headers)
+        return JSONResponse(segment_settings(key, request), headers=headers)
+
+    async def metrics_sample(request: Request) -> Response:
+        return JSONResponse({"success": True}, headers=_cors(desk, request))
+
+    async def live(_request: Request) -> Response:
+        return JSONResponse({"live": True})
+
+    async def http_error(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        code = {404: "not_found", 405: "method_not_allowed"}.get(status, "http_error")
+        text = f"{request.method} {request.url.path[:200]} is not served here"
+        return _error(status, code, text, f"try {_KNOWN_POSTS}", _cors(desk, request))
+
+    return Starlette(
+        routes=[
+            Route("/v1/projects/{key}/settings", settings, methods=["GET"]),
+            Route("/v1/m", metrics_sample, methods=["POST"]),
+            Route("/live", live, methods=["GET"]),
+        ],
+        exception_handlers={HTTPException: http_error},
+    )
+
+
+def segment_settings(key: str, request: Request) -> dict[str, object]:
+    """Return what analytics-next wants before it sends anything (shared/protocols.md, section 1.3)."""
+    host = request.headers.get("host", "")
+    return {
+        "integrations": {
+            "Segment.io": {
+                "apiKey": key,
+                "apiHost": f"{host}/v1",
+                "protocol": request.headers.get("x-forwarded-proto", request.url.scheme),
+                "unbundledIntegrations": [],
+                "addBundledMetadata": True,
+            }
+        },
+        "plan": {"track": {"__default": {"enabled": True}}},
+        "edgeFunction": {},
+        "metrics": {"sampleRate": 0},
+    }
+
+
+def _cors(desk: Desk, request: Request) -> dict[str, str]:
+    origin = request.headers.get("origin")
+    pairs = desk.cors.headers(origin.encode("latin-1") if origin else None)
+    return {name.decode(): value.decode("latin-1") for name, value in pairs}
+
+
+def _error(status: int, code: str, message: str, hint: str, headers: dict[str, str]) -> Response:
+    return JSONResponse({"code": code, "message": message, "hint": hint}, status, headers)

@@ -1,0 +1,119 @@
+"""An event on its way through the gateway: the event, the facts of its request, and the one outcome it ends in.
+
+Every decoded event ends in exactly one outcome, the one that is answered: stored, spooled, duplicate, dropped(reason)
+or rejected(reason). The reasons are closed sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+from gateway.ports import VisitorKey
+from personalize.model import Event, Facts
+from personalize.plan import Plan
+
+
+class Dropped(StrEnum):
+    """Why a good event was let go on purpose; it is not to be sent again."""
+
+    NO_CONSENT = "no_consent"
+    ERASED = "erased"
+    TOO_HOT = "too_hot"
+
+
+class Rejected(StrEnum):
+    """Why an event was not taken: it is bad, or (unavailable, too_late) it is to be sent again."""
+
+    BAD_EVENT = "bad_event"
+    MISSING_ID = "missing_id"
+    PLACEHOLDER_ID = "placeholder_id"
+    FORBIDDEN_KEY = "forbidden_key"
+    TOO_DEEP = "too_deep"
+    TOO_LARGE = "too_large"
+    UNAVAILABLE = "unavailable"
+    TOO_LATE = "too_late"
+
+
+@dataclass(slots=True, frozen=True)
+class Outcome:
+    """What became of an event; `key` is its counter."""
+
+    kind: Literal["stored", "spooled", "duplicate", "dropped", "rejected"]
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """The counter of this outcome, see telemetry.COUNTERS."""
+        return ("events", self.kind, self.reason)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the event is durable: stored, spooled, or was already there."""
+        return self.kind in ("stored", "spooled", "duplicate")
+
+
+STORED = Outcome("stored")
+DUPLICATE = Outcome("duplicate")
+NO_CONSENT = Outcome("dropped", Dropped.NO_CONSENT)
+ERASED = Outcome("dropped", Dropped.ERASED)
+TOO_HOT = Outcome("dropped", Dropped.TOO_HOT)
+UNAVAILABLE = Outcome("rejected", Rejected.UNAVAILABLE, "the store did not answer; send it again")
+TOO_LATE = Outcome("rejected", Rejected.TOO_LATE, "the store did not answer in time; send it again")
+
+
+@dataclass(slots=True)
+class Site:
+    """One website at run time: its keys, its list of origins, its rules. A reload replaces `plan`."""
+
+    key: str
+    secret_key: str
+    origins: tuple[str, ...]
+    cookie_domain: str
+    consent: frozenset[str]
+    plan: Plan
+
+
+@dataclass(slots=True)
+class Hit:
+    """One request and what is known about all of its events. Times are ms; `signal` is None when it carries none."""
+
+    site: Site
+    secret: bool
+    received: int
+    sent_at: int
+    headers: Mapping[bytes, bytes]
+    body: Mapping[str, Any]
+    peer: str = ""
+    address: str = ""
+    visitor_id: str = ""
+    """The id of a valid cookie, or of the cookie that the site's server passed on."""
+    minted: str = ""
+    """The id of the visitor that this request newly became; its answer brings the cookie."""
+    signal: frozenset[str] | None = None
+    facts: Facts = field(default_factory=Facts)
+
+
+@dataclass(slots=True)
+class Envelope:
+    """One event of a hit. `raw` is what the client sent; `fingerprint` are 6 bytes of its message id's hash."""
+
+    index: int
+    raw: Mapping[str, Any]
+    event: Event
+    fingerprint: bytes
+    anonymous_id: str = ""
+    clamped: bool = False
+    visitor: VisitorKey | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass(slots=True)
+class BadEvent:
+    """An event that could not be read: where it stood in the batch and why."""
+
+    index: int
+    outcome: Outcome

@@ -1,0 +1,79 @@
+"""What can go wrong in the gateway, as one tree, and the one function that maps it to a status.
+
+GatewayError
+├── BadRequest          400  bad_json, bad_shape, bad_encoding
+├── Refused             401 bad_write_key; 403 origin_not_allowed, secret_key_in_browser
+├── TooSlow             408  too_slow
+├── TooLarge            413  too_large
+├── BadContentEncoding  415  bad_content_encoding
+├── StoreUnavailable    503  unavailable, with Retry-After
+└── StartupError        the process cannot start; the message says what to do
+"""
+
+from __future__ import annotations
+
+
+class GatewayError(Exception):
+    """An error with a code, a message that says what is wrong, and a hint that says what to do instead."""
+
+    status = 500
+    code = "internal"
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if code:
+            self.code = code
+
+
+class BadRequest(GatewayError):
+    """The request cannot be read; sending it again does not help."""
+
+    status = 400
+    code = "bad_shape"
+
+
+class Refused(GatewayError):
+    """The key or the origin is not allowed here."""
+
+    status = 401
+    code = "bad_write_key"
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "bad_write_key") -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.status = 401 if code == "bad_write_key" else 403
+
+
+class TooSlow(GatewayError):
+    """The body did not arrive within the deadline."""
+
+    status = 408
+    code = "too_slow"
+
+
+class TooLarge(GatewayError):
+    """The decoded body is over the path's limit."""
+
+    status = 413
+    code = "too_large"
+
+
+class BadContentEncoding(GatewayError):
+    """A Content-Encoding other than gzip or identity."""
+
+    status = 415
+    code = "bad_content_encoding"
+
+
+class StoreUnavailable(GatewayError):
+    """The store did not take the write, or its answer did not come in time; the client should send it again."""
+
+    status = 503
+    code = "unavailable"
+
+
+class StartupError(GatewayError):
+    """The gateway cannot start; shown to the operator as one message without a traceback."""
+
+    code = "startup"

@@ -1,0 +1,1 @@
+"""Who a hit comes from and what they allow."""

@@ -1,0 +1,41 @@
+"""What a visitor allows: purposes, their precedence, and what follows from them (design, section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.errors import BadRequest
+from personalize.model import PURPOSES
+from personalize.profiles import Profile
+
+_COLLECTING = frozenset({"analytics", "personalization"})
+
+
+def signal_of(body: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the purposes that the request's own `consent` list allows, None if it carries none; raises BadRequest."""
+    listed = body.get("consent")
+    if listed is None:
+        return None
+    if not isinstance(listed, list) or not all(isinstance(x, str) for x in listed):
+        raise BadRequest('"consent" is not a list of texts', hint='send "consent": ["analytics", "personalization"]')
+    return frozenset(listed) & PURPOSES
+
+
+def in_force(signal: frozenset[str] | None, profile: Profile | None, default: frozenset[str]) -> frozenset[str]:
+    """Return the purposes in force: this request's signal, else the stored choice, else the site's default."""
+    if signal is not None:
+        return signal
+    if profile is not None and profile.consent:
+        return frozenset(profile.consent[1])
+    return default
+
+
+def allows_profile(purposes: frozenset[str]) -> bool:
+    """Tell whether cookie, profile and log are allowed: by analytics or by personalization."""
+    return bool(purposes & _COLLECTING)
+
+
+def allows_reading(purposes: frozenset[str]) -> bool:
+    """Tell whether a decision may read the profile: by personalization alone."""
+    return "personalization" in purposes

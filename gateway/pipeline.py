@@ -1,0 +1,213 @@
+"""The way of an event, as two lists of steps. A `put_` step adds something, a `drop_` step may end the event.
+
+ARRIVAL runs once, when the event comes in: what it is, whose it is, what it reacts to. APPLICATION runs on the
+visitor's profile, again after every lost race: each event ends in exactly one outcome. Neither list does I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from gateway.enrich import enriched
+from gateway.envelope import DUPLICATE, ERASED, NO_CONSENT, STORED, TOO_HOT, Envelope, Hit, Outcome
+from gateway.identity.consent import allows_profile, in_force
+from gateway.identity.tokens import Tokens
+from gateway.identity.visitor import visitor_of
+from gateway.ports import VisitorKey
+from personalize.decide import decide
+from personalize.marks import Marks
+from personalize.model import Context
+from personalize.profiles import REACTIONS, Profile, fold
+
+REACTION_NAMES = frozenset({"content shown", *REACTIONS})
+
+_KEPT = ("event", "name", "category", "properties", "traits", "userId", "anonymousId", "groupId", "previousId")
+_CONTEXT_LEFT_OUT = frozenset({"ip", "userAgent", "userAgentData", "credentials", "traits", "consent"})
+"""The raw address is used for look-ups and then dropped; what the agent says is in the facts."""
+
+
+# -- arrival ---------------------------------------------------------------------------------------------------------
+
+
+def put_visitor(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
+    """Settle whose event it is, or reject one that names nobody."""
+    if hit.minted:
+        envelope.visitor = VisitorKey(hit.site.key, "a", hit.minted)
+        return None
+    found = visitor_of(hit, envelope.event.user_id, envelope.anonymous_id)
+    if isinstance(found, Outcome):
+        return found
+    envelope.visitor = found
+    return None
+
+
+def put_facts(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
+    """Add agent, language, page and campaign; a bot never browses."""
+    event = envelope.event
+    event.facts = enriched(hit, envelope.raw.get("context") or {}, event.properties)
+    if event.facts.bot:
+        event.browser = False
+    return None
+
+
+def put_consent(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
+    """Let the choice that came with the request travel with the event."""
+    if hit.signal is not None:
+        envelope.event.consent = sorted(hit.signal)
+    return None
+
+
+def put_shown(hit: Hit, envelope: Envelope, tokens: Tokens) -> Outcome | None:
+    """Read the decision token of a reaction to content; without a valid one the event has no effect on caps."""
+    event, key = envelope.event, envelope.visitor
+    if event.type == "track" and event.name.lower() in REACTION_NAMES and key is not None:
+        token = event.properties.get("decision")
+        if isinstance(token, str) and key.kind == "a":
+            event.shown = tokens.read(hit.site.key, key.id, token)
+    return None
+
+
+ARRIVAL: tuple[Callable[[Hit, Envelope, Tokens], Outcome | None], ...] = (
+    put_visitor,
+    put_facts,
+    put_consent,
+    put_shown,
+)
+
+
+def arrive(hit: Hit, envelopes: Sequence[Envelope], tokens: Tokens) -> None:
+    """Run ARRIVAL on a hit's events; an event that ends here has its outcome afterwards."""
+    for envelope in envelopes:
+        for step in ARRIVAL:
+            outcome = step(hit, envelope, tokens)
+            if outcome is not None:
+                envelope.outcome = outcome
+                break
+
+
+# -- application -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Round:
+    """One attempt to add events to one visitor: what it builds on, and what it would write."""
+
+    visitor: VisitorKey
+    profile: Profile
+    marks: Marks
+    now: int
+    room: float
+    """How many more events the visitor's token bucket lets through."""
+    fingerprints: dict[bytes, None] = field(default_factory=dict)
+    """The messages that this round marks, in order."""
+    entries: list[bytes] = field(default_factory=list)
+    consent: frozenset[str] = frozenset()
+
+    def apply(self, hit: Hit, envelopes: Sequence[Envelope]) -> None:
+        """Run one hit's events through APPLICATION; every envelope has its outcome afterwards."""
+        self.consent = in_force(hit.signal, self.profile, hit.site.consent)
+        for envelope in envelopes:
+            envelope.outcome = next(
+                (outcome for step in APPLICATION if (outcome := step(self, hit, envelope)) is not None), STORED
+            )
+
+
+def drop_no_consent(r: Round, _hit: Hit, _envelope: Envelope) -> Outcome | None:
+    """Keep nothing without analytics and without personalization."""
+    return None if allows_profile(r.consent) else NO_CONSENT
+
+
+def drop_erased(r: Round, _hit: Hit, envelope: Envelope) -> Outcome | None:
+    """Keep out what lies before an erasure, however late it comes."""
+    return ERASED if envelope.event.time <= r.profile.erased else None
+
+
+def drop_duplicate(r: Round, _hit: Hit, envelope: Envelope) -> Outcome | None:
+    """Give a message its effect only once."""
+    known = envelope.fingerprint in r.marks or envelope.fingerprint in r.fingerprints
+    return DUPLICATE if known else None
+
+
+def drop_too_hot(r: Round, hit: Hit, _envelope: Envelope) -> Outcome | None:
+    """Hold one visitor under the write key to a token bucket."""
+    if hit.secret:
+        return None
+    if r.room < 1:
+        return TOO_HOT
+    r.room -= 1
+    return None
+
+
+def put_entry(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
+    """Add the event to the log; a showing brings its receipt, worked out on the profile just before it."""
+    entry = _entry(r, hit, envelope)
+    shown = envelope.event.shown
+    if shown is not None and envelope.event.name.lower() == "content shown":
+        entry["receipt"] = _receipt(r, hit, envelope)
+    r.entries.append(orjson.dumps(entry))
+    return None
+
+
+def put_fold(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
+    """Fold the event into the profile and mark its message."""
+    r.profile = fold(hit.site.plan, r.profile, envelope.event, r.now)
+    r.fingerprints[envelope.fingerprint] = None
+    return None
+
+
+APPLICATION: tuple[Callable[[Round, Hit, Envelope], Outcome | None], ...] = (
+    drop_no_consent,
+    drop_erased,
+    drop_duplicate,
+    drop_too_hot,
+    put_entry,
+    put_fold,
+)
+
+
+def _entry(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
+    """Return the log entry: short keys for what the gateway established, Segment's own for what the client sent."""
+    event, raw = envelope.event, envelope.raw
+    sent = {name: raw[name] for name in _KEPT if raw.get(name) is not None}
+    context = raw.get("context")
+    if context:
+        sent["context"] = {name: value for name, value in context.items() if name not in _CONTEXT_LEFT_OUT}
+    f = event.facts
+    facts = {"language": f.language, "device": f.device, "browser": f.browser, "os": f.os, "bot": f.bot,
+             "campaign": f.campaign, "source": f.source, "medium": f.medium}  # fmt: skip
+    return {
+        "s": hit.site.key,
+        "v": f"{r.visitor.kind}:{r.visitor.id}",
+        "m": event.message_id,
+        "t": event.time,
+        "r": hit.received,
+        "k": event.type,
+        "b": event.browser,
+        "c": sorted(r.consent),
+        "f": {name: value for name, value in facts.items() if value},
+        "e": sent,
+    }
+
+
+def _receipt(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
+    shown = envelope.event.shown
+    if shown is None:  # the caller checked; this keeps the types honest
+        return {}
+    plan = hit.site.plan
+    context = Context(envelope.event.facts, r.consent, known=r.visitor.kind == "k")
+    decision = decide(plan, r.profile, context, [shown.placement], r.now, explain=True)[0]
+    candidates = decision.receipt.candidates if decision.receipt else ()
+    return {
+        "placement": shown.placement,
+        "block": shown.block,
+        "plan": shown.plan_version,
+        "reason": shown.reason,
+        "decided": shown.decided,
+        "now": {"block": decision.block, "plan": plan.version},
+        "same": decision.block == shown.block and plan.version == shown.plan_version,
+        "candidates": [[c.block, c.outcome, c.why, c.where] for c in candidates],
+    }

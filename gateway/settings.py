@@ -1,0 +1,181 @@
+"""Settings: `tuttu.toml`, the environment (`TUTTU_*`) and the command line, in rising order of precedence.
+
+Secrets live apart, in `secrets.toml` in the data folder (mode 600), made at first run; see `gateway/secrets.py`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from gateway.errors import StartupError
+
+_DEMO_ORIGINS = ("http://localhost:*", "http://127.0.0.1:*")
+
+
+class GatewaySettings(BaseModel):
+    """The table `[gateway]`; every field can also be set as `TUTTU_<NAME>`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    internal_host: str = "127.0.0.1"
+    internal_port: int | None = Field(default=None, ge=0, le=65535)
+    """Default: port + 1, or a free one when the port is 0."""
+    workers: int = Field(default=1, ge=1, le=128)
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks whose X-Forwarded-For is believed."""
+    durability: Literal["store"] = "store"
+    store_deadline_ms: int = Field(default=1000, ge=10, le=30_000)
+    """How long a hit waits for the store before it is answered 503."""
+    decide_deadline_ms: int = Field(default=50, ge=5, le=10_000)
+    """How long a decision waits for the store before it is answered without the profile."""
+    body_deadline_s: float = Field(default=10.0, gt=0, le=120)
+    cached_visitors: int = Field(default=20_000, ge=0)
+    """Profiles that each worker keeps in memory."""
+    log_entries: int = Field(default=2_000_000, ge=256)
+    """Hard cap of the log buffer in the store, over all partitions; beyond it the oldest entries go."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            ipaddress.ip_network(text, strict=False)
+        return value
+
+
+class SiteSettings(BaseModel):
+    """One table `[[site]]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    origins: tuple[str, ...] = ()
+    cookie_domain: str = ""
+    time_zone: str = "UTC"
+    consent: tuple[str, ...] = ()
+    """Purposes that hold for a visitor who has not chosen; none unless configured."""
+    rules: str = ""
+    """Folder with the site's rules, relative to the settings file."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as err:
+            raise ValueError(f'"{value}" is not a time zone such as "Europe/Helsinki"') from err
+        return value
+
+    @field_validator("origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            scheme, found, host = origin.partition("://")
+            if scheme not in ("http", "https") or not found or not host or "/" in host:
+                raise ValueError(
+                    f'"{origin}" is not an origin such as "https://www.example.com" or "http://localhost:*"'
+                )
+        return value
+
+
+class Settings(BaseModel):
+    """Everything that `tuttu serve` needs to know before it starts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    gateway: GatewaySettings = GatewaySettings()
+    site: tuple[SiteSettings, ...]
+    data: Path = Path("data")
+    redis: str = ""
+    """Address of the store; "" starts the embedded one."""
+
+    @field_validator("site")
+    @classmethod
+    def _unique(cls, value: tuple[SiteSettings, ...]) -> tuple[SiteSettings, ...]:
+        keys = [site.key for site in value]
+        if not keys:
+            raise ValueError("there is no [[site]]; write one with at least a key")
+        if doubled := {key for key in keys if keys.count(key) > 1}:
+            raise ValueError(f"two sites have the key {', '.join(sorted(doubled))}")
+        return value
+
+
+def load_settings(config: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
+    """Return the settings; raises StartupError with one line per problem.
+
+    `flags` holds what the command line gave: the fields of `[gateway]`, and `data`, `redis`, `rules`.
+    """
+    table = _read(config) if config else {}
+    gateway = {**table.get("gateway", {}), **_from_environment(environ)}
+    gateway |= {k: v for k, v in flags.items() if k in GatewaySettings.model_fields and v is not None}
+    sites = table.get("site") or [_demo_site()]
+    base = config.parent if config else Path()
+    if isinstance(sites, list):
+        sites = [_with_rules(site, base, flags.get("rules")) if isinstance(site, dict) else site for site in sites]
+    unknown = table.keys() - {"gateway", "site"}
+    if unknown:
+        raise StartupError(f"{config}: unknown table {_quoted(unknown)}; a settings file has [gateway] and [[site]]")
+    data = flags.get("data") or environ.get("TUTTU_DATA") or "data"
+    redis = flags.get("redis") or environ.get("TUTTU_REDIS") or ""
+    try:
+        return Settings.model_validate({"gateway": gateway, "site": sites, "data": data, "redis": redis})
+    except ValidationError as err:
+        raise StartupError("\n".join(_sentence(e, config) for e in err.errors())) from err
+
+
+def _read(config: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(config.read_text("utf-8"))
+    except FileNotFoundError as err:
+        raise StartupError(f"{config}: there is no such file") from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as err:
+        raise StartupError(f"{config}: {err}") from err
+
+
+def _demo_site() -> dict[str, Any]:
+    return {
+        "key": "demo",
+        "origins": _DEMO_ORIGINS,
+        "time_zone": "Europe/Helsinki",
+        "consent": ["analytics", "personalization"],
+        "rules": "",
+    }
+
+
+def _with_rules(site: dict[str, Any], base: Path, flag: str | None) -> dict[str, Any]:
+    """Make the rules folder relative to where it was named: the working folder for the flag, else the file's."""
+    rules = flag or (str(base / site["rules"]) if isinstance(site.get("rules"), str) and site["rules"] else "")
+    return {**site, "rules": rules}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in GatewaySettings.model_fields:
+        text = environ.get(f"TUTTU_{name.upper()}")
+        if text is not None:
+            found[name] = tuple(x.strip() for x in text.split(",") if x.strip()) if name == "trusted_proxies" else text
+    return found
+
+
+def _sentence(error: Any, config: Path | None) -> str:
+    """Say in one line which setting is wrong and what would be right."""
+    where = ".".join(str(part) for part in error["loc"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        model = GatewaySettings if error["loc"][0] == "gateway" else SiteSettings
+        near = difflib.get_close_matches(str(error["loc"][-1]), model.model_fields, n=1)
+        message = "there is no such setting" + (f'; did you mean "{near[0]}"?' if near else "")
+    return f"{config or 'settings'}: {where}: {message}"
+
+
+def _quoted(names: Any) -> str:
+    return ", ".join(f'"{name}"' for name in sorted(names))

@@ -1,0 +1,269 @@
+"""The parent: owns the embedded store, the listening socket and the internal port, and keeps N workers running."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import uvicorn
+from redis.asyncio import Redis
+
+from gateway.control import Line, open_line
+from gateway.edge.ops import Readiness, ops_app
+from gateway.erasure import sweep
+from gateway.errors import StartupError
+from gateway.secrets import Secrets
+from gateway.settings import Settings
+from gateway.store.embedded import EmbeddedStore
+from gateway.store.log import RedisLog
+from gateway.telemetry import Telemetry, add_up
+
+log = logging.getLogger("tuttu")
+
+BACKLOG = 2048
+POLL_S = 1.0
+READY_WITHIN_S = 30.0
+DRAIN_S = 15.0
+_SHORT_LIFE_S = 5.0
+_LONGEST_PAUSE_S = 5.0
+_REPORT_WITHIN_S = 1.0
+
+
+@dataclass(slots=True)
+class _Worker:
+    number: int
+    process: asyncio.subprocess.Process
+    line: Line
+    ready: asyncio.Event
+    reported: asyncio.Event
+    snapshot: dict[str, object] | None = None
+    store_connected: bool = False
+
+
+class InternalServer(uvicorn.Server):
+    """A server beside the parent's own work: signals stay with the parent."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the process' signal handlers alone."""
+        yield
+
+
+class Supervisor:
+    """Runs a whole gateway until it is told to stop."""
+
+    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._store: EmbeddedStore | None = None
+        self._workers: dict[int, _Worker] = {}
+        self._own = Telemetry()
+        self._stopping = asyncio.Event()
+        self._failed: StartupError | None = None
+
+    async def run(self) -> None:
+        """Start everything, print the ready line, serve until SIGTERM or SIGINT, then stop everything in order."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        async with contextlib.AsyncExitStack() as stack:
+            public = stack.enter_context(_listener(self._settings.gateway.host, self._settings.gateway.port, "port"))
+            internal = stack.enter_context(self._internal_listener(public.getsockname()[1]))
+            url = self._settings.redis or await self._embedded(stack)
+            client = Redis.from_url(url)
+            stack.push_async_callback(client.aclose)
+            stack.push_async_callback(_ended, asyncio.create_task(sweep(RedisLog(client))))
+            server = await self._serve_internal(stack, internal)
+            keepers = [
+                asyncio.create_task(self._keep(number, public, url)) for number in range(self._settings.gateway.workers)
+            ]
+            stack.push_async_callback(self._stop_workers, keepers)
+            await self._all_ready()
+            if self._failed is not None:
+                raise self._failed
+            if not self._stopping.is_set():
+                print(f"ready http://{_address(public)} internal http://{_address(internal)}", flush=True)  # noqa: T201 - the line that design, section 10, promises
+            await self._stopping.wait()
+            server.should_exit = True
+
+    # -- parts ---------------------------------------------------------------------------------------------------
+
+    async def _embedded(self, stack: contextlib.AsyncExitStack) -> str:
+        def note(event: str) -> None:
+            log.warning("embedded store: %s", event)
+            if event.startswith("restarted"):
+                self._own.count(("store_restarts",))
+
+        self._store = EmbeddedStore(self._settings.data / "store", on_event=note)
+        await self._store.start()
+        stack.push_async_callback(self._store.stop)
+        return self._store.url
+
+    def _internal_listener(self, public_port: int) -> socket.socket:
+        gateway = self._settings.gateway
+        port = gateway.internal_port
+        if port is None:
+            port = public_port + 1 if gateway.port else 0
+        return _listener(gateway.internal_host, port, "internal_port")
+
+    async def _serve_internal(self, stack: contextlib.AsyncExitStack, listener: socket.socket) -> InternalServer:
+        app = ops_app(self._telemetry, self._readiness)
+        server = InternalServer(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+
+        async def stop() -> None:
+            server.should_exit = True
+            await task
+
+        stack.push_async_callback(stop)
+        return server
+
+    # -- workers -------------------------------------------------------------------------------------------------
+
+    async def _keep(self, number: int, listener: socket.socket, store_url: str) -> None:
+        """Keep one worker running: start it again whenever it dies, with a pause if it dies young."""
+        loop = asyncio.get_running_loop()
+        pause = 0.0
+        while not self._stopping.is_set():
+            born = loop.time()
+            worker = await self._start(number, listener, store_url)
+            self._workers[number] = worker
+            poll = asyncio.create_task(self._poll(worker))
+            await self._listen(worker)
+            poll.cancel()
+            code = await worker.process.wait()
+            del self._workers[number]
+            if worker.snapshot is not None:
+                self._own = add_up([self._own.snapshot(), {**worker.snapshot, "gauges": {}}])
+            worker.line.close()
+            if self._stopping.is_set() or self._failed is not None:
+                return
+            log.error("worker %d (process %d) ended with code %d; starting it again", number, worker.process.pid, code)
+            self._own.count(("worker_restarts",))
+            pause = min(pause * 2 or 0.1, _LONGEST_PAUSE_S) if loop.time() - born < _SHORT_LIFE_S else 0.0
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause or 0.001)
+
+    async def _start(self, number: int, listener: socket.socket, store_url: str) -> _Worker:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "gateway.worker", str(listener.fileno()), str(theirs.fileno()),
+                pass_fds=(listener.fileno(), theirs.fileno()),
+                start_new_session=True,  # a Ctrl-C is the parent's to handle
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )  # fmt: skip
+        line = await open_line(ours)
+        worker = _Worker(number, process, line, asyncio.Event(), asyncio.Event())
+        await line.say(
+            {
+                "settings": self._settings.model_dump(mode="json"),
+                "cookie_keys": self._secrets.cookie_keys,
+                "secret_keys": self._secrets.secret_keys,
+                "store": store_url,
+            }
+        )
+        return worker
+
+    async def _listen(self, worker: _Worker) -> None:
+        """Take what a worker says until its line ends."""
+        while (message := await worker.line.hear()) is not None:
+            if "failed" in message:
+                self._failed = StartupError(str(message["failed"]))
+                self._stopping.set()
+            elif "ready" in message:
+                worker.ready.set()
+            else:
+                worker.snapshot = {"counters": message["counters"], "gauges": message["gauges"]}
+                worker.store_connected = bool(message["store_connected"])
+                worker.reported.set()
+
+    async def _poll(self, worker: _Worker) -> None:
+        while True:
+            await worker.line.say({"ask": "report"})
+            await asyncio.sleep(POLL_S)
+
+    async def _all_ready(self) -> None:
+        deadline = asyncio.get_running_loop().time() + READY_WITHIN_S
+        while not self._stopping.is_set():
+            if len(self._workers) == self._settings.gateway.workers and all(
+                w.ready.is_set() for w in self._workers.values()
+            ):
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                raise StartupError(f"the workers were not ready within {READY_WITHIN_S:g} s; see the log above")
+            await asyncio.sleep(0.02)  # not an event: a worker that dies early is replaced by another object
+
+    async def _stop_workers(self, keepers: list[asyncio.Task[None]]) -> None:
+        """Let the workers finish what is in flight; end those that take too long."""
+        self._stopping.set()
+        for worker in self._workers.values():
+            with contextlib.suppress(ProcessLookupError):
+                worker.process.terminate()
+        _, slow = await asyncio.wait(keepers, timeout=DRAIN_S)
+        if slow:
+            for worker in self._workers.values():
+                log.error("worker %d did not finish within %g s; ending it", worker.number, DRAIN_S)
+                with contextlib.suppress(ProcessLookupError):
+                    worker.process.kill()
+            await asyncio.wait(slow)
+
+    # -- answers of the internal port ----------------------------------------------------------------------------
+
+    async def _telemetry(self) -> Telemetry:
+        """Return the sum over parent, workers and workers that have ended, as of now."""
+        for worker in self._workers.values():
+            worker.reported.clear()
+            await worker.line.say({"ask": "report"})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REPORT_WITHIN_S):
+                for worker in list(self._workers.values()):
+                    await worker.reported.wait()
+        snapshots = [w.snapshot for w in self._workers.values() if w.snapshot is not None]
+        total = add_up([self._own.snapshot(), *snapshots])
+        total.gauges["workers"] = sum(w.ready.is_set() for w in self._workers.values())
+        return total
+
+    def _readiness(self) -> Readiness:
+        reasons = []
+        if self._stopping.is_set():
+            reasons.append("the gateway is stopping")
+        ready = [w for w in self._workers.values() if w.ready.is_set()]
+        if not ready:
+            reasons.append("no worker is ready")
+        elif not any(w.store_connected for w in ready):
+            reasons.append("no worker is connected to the store")
+        return Readiness(tuple(reasons))
+
+
+def _listener(host: str, port: int, setting: str) -> socket.socket:
+    """Return a listening socket; raises StartupError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    except OSError as err:
+        listener.close()
+        raise StartupError(f"cannot listen on {host}:{port}: {err.strerror}; choose another {setting}") from err
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

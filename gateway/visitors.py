@@ -1,0 +1,227 @@
+"""The visitors that this worker is working on: one call in flight for each, profiles in a bounded cache.
+
+Hits of a visitor that arrive while a call is in flight wait and are folded together into the next one. A cached profile
+is only ever a guess: every write and every decision compares its revision with what the store holds. Nobody is
+answered before the store said yes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway.envelope import Envelope, Hit
+from gateway.errors import StoreUnavailable
+from gateway.pipeline import Round
+from gateway.ports import Committed, ProfileStore, Stored, VisitorKey, Write
+from gateway.telemetry import Telemetry
+from personalize import documents, visits
+from personalize.marks import Marks
+from personalize.profiles import Profile
+
+TRIES = 5
+MOST_WAITING = 2_000
+"""Hits that may wait for one visitor; more than that is no visitor, and they are told to come later."""
+
+PROFILE_LIFETIME_S = 400 * 86_400
+TOMBSTONE_LIFETIME_S = 5 * 366 * 86_400
+"""As long as the oldest event that a secret key may still bring in."""
+
+BUCKET_EVENTS = 5_000
+BUCKET_REFILL_PER_S = 50
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """What one hit wants of one visitor: add its events, or (with `erase_before`) be erased, or just be read."""
+
+    hit: Hit
+    visitor: VisitorKey
+    envelopes: list[Envelope]
+    erase_before: int = 0
+    profile: Profile | None = None
+    """The visitor's profile after the job; empty for one who is not known."""
+    done: bool = False
+    """Whether the store has answered: the envelopes' outcomes hold. Without it the store failed or was too slow."""
+    opened_visit: bool = False
+    given_up: bool = False
+    """Set by a caller that has answered without waiting."""
+    turn: asyncio.Future[bool] | None = None
+
+
+@dataclass(slots=True)
+class _Held:
+    """What the cache holds of a visitor: state as last confirmed by the store, and the token bucket."""
+
+    profile: Profile
+    marks: Marks
+    room: float = BUCKET_EVENTS
+    room_at: int = 0
+
+
+@dataclass(slots=True)
+class _Lane:
+    waiting: deque[Job] = field(default_factory=deque)
+
+
+class Visitors:
+    """The worker's visitors over a store. `clock` returns ms since 1970 UTC."""
+
+    def __init__(self, store: ProfileStore, telemetry: Telemetry, *, cached: int, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._telemetry = telemetry
+        self._cached = cached
+        self._clock = clock
+        self._cache: dict[VisitorKey, _Held] = {}
+        self._lanes: dict[VisitorKey, _Lane] = {}
+        # A revision is unique to one write attempt anywhere: this worker's boot, then a number.
+        self._boot = secrets.token_urlsafe(6)
+        self._attempts = 0
+
+    def __len__(self) -> int:
+        return len(self._cache)
+
+    async def submit(self, job: Job) -> None:
+        """Apply a job; returns when the store has answered. On failure `job.done` stays False."""
+        key = job.visitor
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane()
+            jobs = [job]
+        else:
+            if len(lane.waiting) >= MOST_WAITING:
+                return
+            if not await self._leads(lane, job):
+                return
+            jobs = _next_jobs(lane)
+        try:
+            await self._apply(key, jobs)
+        except StoreUnavailable:
+            self._telemetry.count(("store_failures",))
+        finally:
+            if not jobs[0].done:
+                # The write may have landed or not: what the cache holds is no longer confirmed.
+                self._cache.pop(key, None)
+            for other in jobs:
+                if other.turn is not None and not other.turn.done():
+                    other.turn.set_result(False)
+            self._pass_on(key, lane)
+
+    async def _leads(self, lane: _Lane, job: Job) -> bool:
+        """Wait for the lane; return whether this job is to run the next call, rather than having been run along."""
+        job.turn = asyncio.get_running_loop().create_future()
+        lane.waiting.append(job)
+        try:
+            return await job.turn
+        except asyncio.CancelledError:
+            if job in lane.waiting:
+                lane.waiting.remove(job)
+            if job.turn.done() and not job.turn.cancelled() and job.turn.result():
+                self._pass_on(job.visitor, lane)
+            raise
+
+    def _pass_on(self, key: VisitorKey, lane: _Lane) -> None:
+        """Let the next waiting job lead, or close the lane."""
+        for job in lane.waiting:
+            if job.turn is not None and not job.turn.done():
+                job.turn.set_result(True)
+                return
+        del self._lanes[key]
+
+    async def _apply(self, key: VisitorKey, jobs: list[Job]) -> None:
+        now = self._clock()
+        held = self._cache.get(key)
+        fresh = False
+        if held is None:
+            held = _Held(Profile(), Marks(), room_at=now)
+            if not jobs[0].hit.minted:
+                stored = await self._store.read(key, "")
+                fresh = True
+                if stored is not None:
+                    held = _from_store(stored, held)
+        for _ in range(TRIES):
+            if jobs[0].erase_before:
+                write, after = self._erasure(held, jobs[0])
+            else:
+                write, after = self._attempt(key, held, jobs, now)
+            if write is None:
+                stored = None if fresh else await self._store.read(key, held.profile.revision)
+                if stored is None:
+                    self._finish(key, after, jobs)
+                    return
+            else:
+                answer = await self._store.commit(write)
+                if isinstance(answer, Committed):
+                    if answer.trimmed:
+                        self._telemetry.count(("log_trimmed",), answer.trimmed)
+                    self._finish(key, after, jobs)
+                    return
+                stored = answer
+                self._telemetry.count(("conflicts",))
+            held = _from_store(stored, held)
+            fresh = True
+        raise StoreUnavailable(f"other workers were first {TRIES} times")
+
+    def _attempt(self, key: VisitorKey, held: _Held, jobs: list[Job], now: int) -> tuple[Write | None, _Held]:
+        """Fold the jobs onto what is held; return the write, or None when nothing would change."""
+        room = min(BUCKET_EVENTS, held.room + (now - held.room_at) * BUCKET_REFILL_PER_S / 1000)
+        r = Round(key, held.profile, held.marks, now, room)
+        for job in jobs:
+            before = visits.count(r.profile.visits)
+            r.apply(job.hit, job.envelopes)
+            job.profile = r.profile
+            job.opened_visit = visits.count(r.profile.visits) != before
+        if not r.fingerprints:
+            return None, held
+        self._attempts += 1
+        profile, document, gone = documents.encode_capped(r.profile, f"{self._boot}{self._attempts:x}")
+        profile.revision = f"{self._boot}{self._attempts:x}"
+        for part, n in gone.items():
+            self._telemetry.count(("profile_overflow", part), n)
+        marks, pushed_out = held.marks.added(tuple(r.fingerprints), now)
+        if pushed_out:
+            self._telemetry.count(("marks_pushed_out",), pushed_out)
+        lifetime = TOMBSTONE_LIFETIME_S if profile.erased else PROFILE_LIFETIME_S
+        write = Write(key, held.profile.revision, document, lifetime, marks.packed, r.entries)
+        return write, _Held(profile, marks, r.room, now)
+
+    def _erasure(self, held: _Held, job: Job) -> tuple[Write | None, _Held]:
+        """Replace the profile by a tombstone, unless a later choice or erasure already stands."""
+        profile, before = held.profile, job.erase_before
+        if profile.erased >= before or (profile.consent and profile.consent[0] > before):
+            return None, held
+        self._attempts += 1
+        tombstone = Profile(revision=f"{self._boot}{self._attempts:x}", erased=before)
+        document = documents.encode(tombstone, tombstone.revision)
+        write = Write(job.visitor, profile.revision, document, TOMBSTONE_LIFETIME_S, b"", [], erase_before=before)
+        return write, _Held(tombstone, Marks(), held.room, held.room_at)
+
+    def _finish(self, key: VisitorKey, after: _Held, jobs: list[Job]) -> None:
+        """Keep what the store confirmed and settle the jobs."""
+        self._cache.pop(key, None)
+        if after.profile.revision:
+            self._cache[key] = after
+            if len(self._cache) > self._cached:
+                del self._cache[next(iter(self._cache))]
+        for job in jobs:
+            job.done = True
+            if job.given_up:
+                late = sum(e.outcome is not None and e.outcome.kind == "stored" for e in job.envelopes)
+                self._telemetry.count(("events_late",), late)
+
+
+def _next_jobs(lane: _Lane) -> list[Job]:
+    """Take the jobs of the next call: an erasure alone, else all that wait up to the next erasure."""
+    jobs = [lane.waiting.popleft()]
+    while not jobs[0].erase_before and lane.waiting and not lane.waiting[0].erase_before:
+        jobs.append(lane.waiting.popleft())
+    return jobs
+
+
+def _from_store(stored: Stored, held: _Held) -> _Held:
+    """Return what the store holds, with the bucket that this worker kept."""
+    profile = documents.decode(stored.document) if stored.document is not None else Profile()
+    return _Held(profile, Marks(stored.marks), held.room, held.room_at)

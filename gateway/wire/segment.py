@@ -1,0 +1,232 @@
+"""Segment's HTTP API as its own clients and RudderStack's speak it (shared/protocols.md has what each one sends).
+
+The decoders are total: whatever bytes come in, out come events, each bad event with its own reason, or one
+BadRequest for the whole body. Content types are not trusted: clients send JSON as text/plain and as forms.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, get_args
+from urllib.parse import parse_qs
+
+import orjson
+
+from gateway.envelope import BadEvent, Envelope, Hit, Outcome, Rejected
+from gateway.errors import BadRequest
+from gateway.wire.times import SECRET_KEY_SPAN_MS, WRITE_KEY_SPAN_MS, event_time, parse_time
+from personalize.model import Event, EventType, stamp_of
+from personalize.pages import page_path
+
+MAX_EVENT_BYTES = 32_768
+MAX_EVENTS = 5_000
+MAX_ID = 512
+MAX_DEPTH = 32
+
+_TYPES = frozenset(get_args(EventType))
+_PLACEHOLDERS = frozenset({"undefined", "null", "0", "guest", "anonymous"})
+_IDS = ("userId", "anonymousId", "groupId", "previousId")
+_OBJECTS = ("properties", "traits", "context")
+_FORBIDDEN = frozenset({"__proto__", "constructor", "prototype"})
+_SERVER_LIBRARIES = frozenset(
+    {"analytics-python", "@segment/analytics-node", "analytics-node", "analytics-java", "analytics-go", "analytics-ruby",
+     "analytics-php", "Analytics.NET"}
+)  # fmt: skip
+
+
+def decode_body(body: bytes) -> dict[str, Any]:
+    """Return the body's JSON object; raises BadRequest with bad_encoding, bad_json or bad_shape."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as err:
+        try:
+            body.decode("utf-8")
+        except UnicodeDecodeError as bad:
+            raise BadRequest(
+                f"the body is not UTF-8: byte {bad.start}", code="bad_encoding", hint="send JSON in UTF-8"
+            ) from err
+        raise BadRequest(f"the body is not JSON: {err}", code="bad_json", hint="send one JSON object") from err
+    if not isinstance(value, dict):
+        raise BadRequest("the body is not a JSON object", hint='send {"type": …} or {"batch": […]}')
+    return value
+
+
+def items_of(body: Mapping[str, Any], *, required: bool) -> list[Any]:
+    """Return the raw events of a batch body; raises BadRequest."""
+    batch = body.get("batch")
+    if batch is None and not required:
+        return []
+    if not isinstance(batch, list):
+        raise BadRequest('"batch" is not a list', hint='send {"batch": [{"type": "page", …}]}')
+    if len(batch) > MAX_EVENTS:
+        raise BadRequest(f"the batch holds {len(batch)} events", hint=f"send at most {MAX_EVENTS} events at once")
+    return batch
+
+
+def write_key_of(headers: Mapping[bytes, bytes], query: bytes, body: Mapping[str, Any]) -> str:
+    """Return the key that the request names, "" if none: Basic user, Bearer, X-Write-Key, query, body, in that order.
+
+    A header goes before the body, because Jitsu's body carries "***".
+    """
+    authorization = headers.get(b"authorization")
+    if authorization:
+        scheme, _, value = authorization.partition(b" ")
+        if scheme.lower() == b"basic":
+            try:
+                return base64.b64decode(value, validate=True).partition(b":")[0].decode("utf-8", "replace")
+            except binascii.Error:
+                return ""
+        if scheme.lower() == b"bearer":
+            return value.strip().decode("utf-8", "replace")
+    header = headers.get(b"x-write-key")
+    if header:
+        return header.partition(b":")[0].decode("utf-8", "replace")
+    if b"writeKey=" in query:
+        return parse_qs(query.decode("utf-8", "replace")).get("writeKey", [""])[0]
+    key = body.get("writeKey")
+    return key if isinstance(key, str) else ""
+
+
+def suspicious(body: bytes) -> bool:
+    """Tell whether a body may hold forbidden keys or deep nesting, so that its events must be walked through."""
+    return (
+        b"__proto__" in body
+        or b'"constructor"' in body
+        or b'"prototype"' in body
+        or b"\\u00" in body  # a key may be spelt with escapes
+        or body.count(b"{") + body.count(b"[") > MAX_DEPTH
+    )
+
+
+def decode_event(raw: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> Envelope | BadEvent:
+    """Return one event of a hit; `kind` is the type that the path names ("" in a batch); `walk` see suspicious()."""
+    if not isinstance(raw, dict):
+        return BadEvent(index, _bad("the event is not a JSON object"))
+    kind = kind or raw.get("type") or ""
+    trouble = (_trouble(raw) if walk else None) or _shape_problem(raw) or _kind_problem(kind, raw)
+    if trouble is not None:
+        return BadEvent(index, trouble)
+    context: dict[str, Any] = raw.get("context") or {}
+    properties: dict[str, Any] = raw.get("properties") or {}
+    message_id: str = raw.get("messageId") or "tuttu-" + secrets.token_urlsafe(12)
+    fingerprint = blake2b(message_id.encode(), digest_size=6).digest()
+    timestamp = parse_time(raw.get("timestamp") or raw.get("originalTimestamp"))
+    span = SECRET_KEY_SPAN_MS if hit.secret else WRITE_KEY_SPAN_MS
+    time, clamped = event_time(timestamp, parse_time(raw.get("sentAt")) or hit.sent_at, hit.received, span)
+    name = raw.get("event") if kind == "track" else raw.get("name") or properties.get("name")
+    event = Event(
+        type=kind,  # type: ignore[arg-type] # _kind_problem has seen that it is one
+        message_id=message_id,
+        time=time,
+        stamp=stamp_of(time, int.from_bytes(fingerprint[:3], "big")),
+        name=name if isinstance(name, str) else "",
+        path=page_path(properties, context) if kind == "page" else "",
+        user_id=_text(raw.get("userId")),
+        group_id=_text(raw.get("groupId")),
+        properties=properties,
+        traits=raw.get("traits") or _context_traits(kind, context),
+        facts=hit.facts,
+        browser=not (hit.secret and not hit.visitor_id) and not _from_server(raw, context),
+    )
+    return Envelope(index, raw, event, fingerprint, _text(raw.get("anonymousId")), clamped)
+
+
+def oversized(items: Sequence[Any], body_size: int) -> frozenset[int]:
+    """Return the positions of the events over 32 KB."""
+    if body_size <= MAX_EVENT_BYTES:
+        return frozenset()
+    return frozenset(i for i, item in enumerate(items) if _size(item) > MAX_EVENT_BYTES)
+
+
+def too_large(index: int) -> BadEvent:
+    """Return the rejection of an event over 32 KB."""
+    return BadEvent(index, Outcome("rejected", Rejected.TOO_LARGE, f"the event is over {MAX_EVENT_BYTES} bytes"))
+
+
+def _size(item: Any) -> int:
+    try:
+        return len(orjson.dumps(item))
+    except orjson.JSONEncodeError:  # nested over orjson's 254 levels: refused for its depth later
+        return 0
+
+
+def _bad(message: str) -> Outcome:
+    return Outcome("rejected", Rejected.BAD_EVENT, message)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _shape_problem(raw: Mapping[str, Any]) -> Outcome | None:
+    """Return what is wrong with the parts that every type of event has; null counts as absent."""
+    for name in _IDS:
+        value = raw.get(name)
+        if value is not None and (outcome := _bad_id(name, value)):
+            return outcome
+    for name in _OBJECTS:
+        if not isinstance(raw.get(name) or {}, dict):
+            return _bad(f'"{name}" is not a JSON object')
+    message_id = raw.get("messageId")
+    if message_id is not None and (not isinstance(message_id, str) or len(message_id) > MAX_ID):
+        return _bad(f'"messageId" is not a text of at most {MAX_ID} characters')
+    return None
+
+
+def _kind_problem(kind: Any, raw: Mapping[str, Any]) -> Outcome | None:
+    """Return what an event lacks for its type."""
+    if not isinstance(kind, str) or kind not in _TYPES:
+        return _bad(f'"type" is not one of {", ".join(sorted(_TYPES))}')
+    if kind == "track" and (not isinstance(raw.get("event"), str) or not raw["event"]):
+        return _bad('a track event needs "event", the name of what happened')
+    if kind == "group" and raw.get("groupId") is None:
+        return _bad('a group event needs "groupId"')
+    if kind == "alias" and (raw.get("userId") is None or raw.get("previousId") is None):
+        return _bad('an alias event needs "userId" and "previousId"')
+    return None
+
+
+def _bad_id(name: str, value: Any) -> Outcome | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return _bad(f'"{name}" is not a text')
+    text = str(value)
+    if text.strip().lower() in _PLACEHOLDERS:
+        return Outcome("rejected", Rejected.PLACEHOLDER_ID, f'"{name}" is the placeholder "{text[:20]}", not an id')
+    if not text.strip() or len(text) > MAX_ID:
+        return _bad(f'"{name}" is empty or longer than {MAX_ID} characters')
+    return None
+
+
+def _context_traits(kind: str, context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the traits of an identify that carries them only in its context, as both RudderStack SDKs do."""
+    traits = context.get("traits") if kind == "identify" else None
+    return traits if isinstance(traits, dict) else {}
+
+
+def _from_server(raw: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
+    if raw.get("channel") == "server":
+        return True
+    library = context.get("library")
+    return isinstance(library, dict) and library.get("name") in _SERVER_LIBRARIES
+
+
+def _trouble(raw: Mapping[str, Any]) -> Outcome | None:
+    """Return why an event's nesting or keys are refused, or None; walks without recursion."""
+    level: list[Any] = [raw]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                if bad := _FORBIDDEN & value.keys():
+                    return Outcome("rejected", Rejected.FORBIDDEN_KEY, f'the key "{min(bad)}" is not allowed')
+                below += [v for v in value.values() if isinstance(v, dict | list)]
+            else:
+                below += [v for v in value if isinstance(v, dict | list)]
+        if not below:
+            return None
+        level = below
+    return Outcome("rejected", Rejected.TOO_DEEP, f"the event is nested over {MAX_DEPTH} levels deep")

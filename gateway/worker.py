@@ -1,0 +1,94 @@
+"""A worker process: serves the listening socket that its parent gave it until it is told to stop, or orphaned.
+
+Started as `python -m gateway.worker <listening fd> <control fd>`; everything else comes over the control line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+
+import uvicorn
+import uvloop
+
+from gateway.app import Gateway, sites_of
+from gateway.control import Line, open_line
+from gateway.settings import Settings
+from gateway.store.connection import StoreConnection
+from gateway.store.keys import PARTITIONS
+from gateway.store.link import Limits
+from gateway.store.profiles import RedisProfiles
+from personalize.errors import RulesError
+
+log = logging.getLogger("tuttu")
+
+ORPHAN_GRACE_S = 2.0
+DRAIN_S = 10
+
+
+async def work(listening: socket.socket, control: socket.socket) -> None:
+    """Serve until the parent says stop (SIGTERM) or is gone."""
+    line = await open_line(control)
+    orders = await line.hear()
+    if orders is None:
+        return
+    settings = Settings.model_validate(orders["settings"])
+    try:
+        sites = sites_of(settings, orders["secret_keys"])
+    except RulesError as err:
+        await line.say({"failed": str(err)})
+        return
+    limits = Limits(deadline_s=settings.gateway.store_deadline_ms / 1000)
+    connection = StoreConnection(orders["store"], limits=limits, on_event=log.info)
+    await connection.start()
+    profiles = RedisProfiles(connection, log_cap=settings.gateway.log_entries // PARTITIONS)
+    gateway = Gateway(settings, sites, orders["cookie_keys"], profiles)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            gateway.application,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=DRAIN_S,
+            backlog=2048,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    await line.say({"ready": True})
+    answering = asyncio.create_task(_answer(line, gateway, connection))
+    await asyncio.wait((serving, answering), return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done():
+        # The parent is gone, and the embedded store with it: finish what can be finished, then go.
+        server.should_exit = True
+        await asyncio.wait((serving,), timeout=ORPHAN_GRACE_S)
+        if not serving.done():
+            os._exit(1)
+    answering.cancel()
+    await connection.close()
+
+
+async def _answer(line: Line, gateway: Gateway, connection: StoreConnection) -> None:
+    """Answer the parent's questions until it is gone."""
+    while await line.hear() is not None:
+        await line.say({**gateway.report(), "store_connected": connection.connected})
+
+
+def main() -> None:
+    """Run a worker on the file descriptors in the arguments."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s worker %(process)d: %(message)s")
+    listening, control = (socket.socket(fileno=int(arg)) for arg in sys.argv[1:3])
+    with listening, control, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work(listening, control))
+
+
+if __name__ == "__main__":
+    main()
