@@ -45,7 +45,12 @@ class Gateway:
     """One worker's gateway over a store: its application, and the numbers it reports."""
 
     def __init__(
-        self, settings: Settings, sites: Sequence[Site], cookie_keys: Sequence[str], store: ProfileStore
+        self,
+        settings: Settings,
+        sites: Sequence[Site],
+        cookie_keys: Sequence[str],
+        admin_token: str,
+        store: ProfileStore,
     ) -> None:
         self.telemetry = Telemetry()
         self.visitors = Visitors(store, self.telemetry, cached=settings.gateway.cached_visitors, clock=clock)
@@ -58,6 +63,7 @@ class Gateway:
             cors=Cors(sites),
             telemetry=self.telemetry,
             clock=clock,
+            admin_token=admin_token,
         )
         self.application = FrontDoor(self._desk, site_routes(self._desk))
 

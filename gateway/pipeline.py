@@ -111,9 +111,12 @@ class Round:
         """Run one hit's events through APPLICATION; every envelope has its outcome afterwards."""
         self.consent = in_force(hit.signal, self.profile, hit.site.consent)
         for envelope in envelopes:
-            envelope.outcome = next(
-                (outcome for step in APPLICATION if (outcome := step(self, hit, envelope)) is not None), STORED
-            )
+            envelope.outcome = STORED
+            for step in APPLICATION:
+                outcome = step(self, hit, envelope)
+                if outcome is not None:
+                    envelope.outcome = outcome
+                    break
 
 
 def drop_no_consent(r: Round, _hit: Hit, _envelope: Envelope) -> Outcome | None:

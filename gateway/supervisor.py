@@ -166,6 +166,7 @@ class Supervisor:
             {
                 "settings": self._settings.model_dump(mode="json"),
                 "cookie_keys": self._secrets.cookie_keys,
+                "admin_token": self._secrets.admin_token,
                 "secret_keys": self._secrets.secret_keys,
                 "store": store_url,
             }

@@ -45,7 +45,7 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     connection = StoreConnection(orders["store"], limits=limits, on_event=log.info)
     await connection.start()
     profiles = RedisProfiles(connection, log_cap=settings.gateway.log_entries // PARTITIONS)
-    gateway = Gateway(settings, sites, orders["cookie_keys"], profiles)
+    gateway = Gateway(settings, sites, orders["cookie_keys"], orders["admin_token"], profiles)
     server = uvicorn.Server(
         uvicorn.Config(
             gateway.application,

@@ -15,8 +15,9 @@ _RECENT_S = 8 * 86_400
 
 def added(visits: Visits, at: int, now: int) -> Visits:
     """Return the visits with a browsing event at second `at`; the same list when nothing changes."""
-    if len(visits) > 2 and visits[-2] <= at <= visits[-1]:
-        return visits
+    if len(visits) > 2 and visits[-2] <= at < visits[-1] + GAP_S:
+        # Nearly always the present visit goes on.
+        return visits if at <= visits[-1] else collapsed([*visits[:-1], at], now)
     old, old_end, *spans = visits or [0, 0]
     if at < now - _RECENT_S:
         # Only a replay is this late: it cannot be joined exactly, so it counts once if it lies after what was counted.

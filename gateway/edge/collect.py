@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from gateway.edge.desk import Desk, settled
+from gateway.edge.desk import Desk
 from gateway.edge.request import Header, Request, Send, answer
 from gateway.envelope import UNAVAILABLE, Outcome
 from gateway.errors import BadRequest, StoreUnavailable
@@ -60,7 +60,7 @@ async def _collect(desk: Desk, request: Request, send: Send, headers: tuple[Head
     if any(outcome is UNAVAILABLE for _, _, outcome in outcomes) or (
         intake.withdrawal is not None and not intake.withdrawal.done
     ):
-        desk.count(settled(outcomes))
+        desk.count(desk.take_back(outcomes))
         raise StoreUnavailable("the store did not answer", hint="send the same request again")
     bad = outcomes[0][2] if kind else None
     if bad is not None and bad.kind == "rejected":

@@ -17,7 +17,7 @@ from gateway.edge.desk import Desk, Intake, late
 from gateway.edge.request import Header, Request, Send, answer
 from gateway.enrich import enriched
 from gateway.envelope import TOO_LATE, Hit
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, Refused
 from gateway.identity.consent import allows_reading, in_force
 from gateway.visitors import Job
 from gateway.wire import segment
@@ -42,6 +42,7 @@ class Decisions:
         raw = await request.body(BATCH_BYTES, desk.settings.body_deadline_s)
         body = segment.decode_body(raw)
         placements = _placements(body)
+        explain = _wants_receipts(desk, request)
         hit = desk.open(request, body)
         items = segment.items_of(body, required=False)
         intake = await desk.decode(hit, items, raw, "")
@@ -54,7 +55,7 @@ class Decisions:
         profile, context = _what_may_be_read(intake, reader, degraded=degraded)
         plan, now = hit.site.plan, hit.received
         view = View(plan, profile, context, now)
-        decisions = decide_in(view, plan, placements)
+        decisions = decide_in(view, plan, placements, explain=explain)
         token_id = reader.visitor.id if reader is not None and reader.visitor.kind == "a" else ""
         tokens = desk.tokens
         answered = counted(outcomes)
@@ -91,6 +92,18 @@ class Decisions:
                 job.given_up = not job.done
         else:
             task.result()
+
+
+def _wants_receipts(desk: Desk, request: Request) -> bool:
+    """Tell whether the request asks for receipts; raises Refused when it may not have them."""
+    if b"explain=1" not in request.query.split(b"&"):
+        return False
+    if not desk.is_admin(request):
+        raise Refused(
+            "explain=1 comes without the admin token",
+            hint="send Authorization: Bearer <admin_token> (see secrets.toml), and the write key in the body",
+        )
+    return True
 
 
 def _placements(body: dict[str, Any]) -> list[str]:
@@ -156,10 +169,16 @@ def _facts(intake: Intake) -> Facts:
 
 
 def _shown(decision: Decision, token: str | None) -> dict[str, Any]:
-    return {
+    shown: dict[str, Any] = {
         "decision": token,
         "block": decision.block,
         "content": decision.content,
         "variant": decision.variant,
         "reason": decision.reason,
     }
+    if decision.receipt is not None:
+        shown["receipt"] = [
+            {"block": c.block, "outcome": c.outcome, "why": c.why, "where": c.where, "worth": c.worth}
+            for c in decision.receipt.candidates
+        ]
+    return shown

@@ -24,7 +24,6 @@ _TABLETS = frozenset({"iPad", "BlackBerry Playbook", "Blackberry Playbook", "Kin
 _MOBILE_SYSTEMS = frozenset({"Windows Phone", "Windows Phone OS", "Symbian OS", "Bada", "Windows CE", "Windows Mobile",
                              "Maemo", "iOS", "Firefox OS", "BlackBerry OS"})  # fmt: skip
 _DESKTOP_SYSTEMS = frozenset({"Windows", "Mac OS X", "Linux", "Ubuntu", "Debian", "Fedora", "Chrome OS", "FreeBSD"})
-_BOT_WORDS = ("bot", "crawler", "spider", "headlesschrome", "lighthouse", "pagespeed", "monitor", "preview")
 
 
 @dataclass(slots=True, frozen=True)
@@ -44,9 +43,7 @@ def agent_of(text: str) -> Agent:
     browser = result.user_agent.family if result.user_agent else ""
     system = result.os.family if result.os else ""
     family = result.device.family if result.device else ""
-    bot = ""
-    if family == "Spider" or any(word in text.lower() for word in _BOT_WORDS):
-        bot = browser or "bot"
+    bot = (browser or "bot") if family == "Spider" else ""
     return Agent(_device(text, family, system, bot), browser, system, bot)
 
 

@@ -1,0 +1,51 @@
+"""A worker's whole gateway in this process, over the in-memory store: for what a real store cannot be made to do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from gateway.app import Gateway
+from gateway.envelope import Site
+from gateway.settings import Settings
+from tests.fakes.store import FakeStore
+from tests.gateway.making import site
+
+
+@dataclass
+class App:
+    gateway: Gateway
+    store: FakeStore
+    http: httpx.AsyncClient
+
+    async def post(self, path: str = "/v1/page", /, headers: Any = None, **body: Any) -> httpx.Response:
+        return await self.http.post(path, json={"writeKey": "demo", **body}, headers=headers or {})
+
+    def counted(self, name: str) -> int:
+        """Return a counter's sum over its labels."""
+        return sum(n for key, n in self.gateway.telemetry.counters.items() if key[0] == name)
+
+    def outcomes(self) -> dict[str, int]:
+        """Return how many events ended in each kind of outcome."""
+        found: dict[str, int] = {}
+        for key, n in self.gateway.telemetry.counters.items():
+            if key[0] == "events":
+                found[key[1]] = found.get(key[1], 0) + n
+        return found
+
+
+@asynccontextmanager
+async def running(
+    store: FakeStore | None = None, sites: list[Site] | None = None, **gateway: Any
+) -> AsyncIterator[App]:
+    """Run a gateway for the given sites; keyword arguments are settings of `[gateway]`."""
+    store = store or FakeStore()
+    settings = Settings.model_validate({"gateway": gateway, "site": [{"key": "demo"}]})
+    app = Gateway(settings, sites or [site()], ["k" * 32], "an admin token", store)
+    transport = httpx.ASGITransport(app=app.application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:
+        yield App(app, store, http)

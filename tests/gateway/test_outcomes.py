@@ -1,0 +1,196 @@
+"""Every event ends in exactly one outcome, the one that is answered, whatever comes and whatever the store does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.telemetry import Telemetry, add_up, exposition
+from tests.fakes.store import FakeStore
+from tests.gateway.app import App, running
+from tests.gateway.making import site
+
+EVENTS = st.fixed_dictionaries(
+    {"type": st.sampled_from(["page", "track", "identify", "group", "alias", "nonsense"])},
+    optional={
+        "event": st.sampled_from(["demo requested", "Content Shown", 5]),
+        "messageId": st.sampled_from(["a", "b", "c", "d"]),
+        "userId": st.sampled_from(["u1", "u2", "undefined", None, 7]),
+        "anonymousId": st.sampled_from(["x", "y"]),
+        "groupId": st.just("g"),
+        "previousId": st.just("p"),
+        "properties": st.sampled_from([{}, {"path": "/hinnoittelu"}, [1], {"__proto__": 1}]),
+        "timestamp": st.sampled_from(["2026-11-20T10:00:00Z", "2001-01-01T00:00:00Z", "soon"]),
+    },
+)
+REQUESTS = st.tuples(
+    st.sampled_from(["/v1/batch", "/v1/decide", "/v1/page", "/v1/track"]),
+    st.lists(EVENTS, max_size=5),
+    st.sampled_from([None, [], ["analytics"], ["analytics", "personalization"]]),
+    st.sampled_from([None, "cross-site"]),
+    st.booleans(),  # keep the cookie
+    st.booleans(),  # the store is down
+    st.sampled_from(["demo", "a secret key"]),
+)
+
+
+async def send(app: App, request: Any, cookie: str) -> str:
+    path, events, consent, fetch_site, keep, down, key = request
+    app.store.down = down
+    body: dict[str, Any] = {"writeKey": key, "placements": ["home hero"]}
+    body |= {"batch": events} if path in ("/v1/batch", "/v1/decide") else (events or [{}])[0]
+    if consent is not None:
+        body["consent"] = consent
+    headers = {"cookie": cookie} if keep else {}
+    if fetch_site:
+        headers["sec-fetch-site"] = fetch_site
+    received = app.counted("events_received")
+    answer = await app.post(path, headers=headers, **body)
+    received = app.counted("events_received") - received
+    assert answer.status_code in (200, 400, 503), answer.text
+    if answer.status_code == 200:
+        said = answer.json()
+        assert said["accepted"] + said["dropped"] + len(said["rejected"]) == received
+    return answer.headers.get("set-cookie", cookie).partition(";")[0]
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(REQUESTS, max_size=8))
+def test_received_equals_the_sum_of_outcomes(requests: list[Any]) -> None:
+    async def run() -> None:
+        async with running() as app:
+            cookie = ""
+            for request in requests:
+                cookie = await send(app, request, cookie)
+            assert app.counted("events_received") == sum(app.outcomes().values())
+            assert app.outcomes().get("stored", 0) == sum(len(w.entries) for w in app.store.writes)
+
+    asyncio.run(run())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(REQUESTS, min_size=2, max_size=12))
+def test_the_sum_holds_for_requests_in_flight_together(requests: list[Any]) -> None:
+    async def run() -> None:
+        store = FakeStore()
+        store.latency_s = 0.001
+        async with running(store) as app:
+            first = await app.post(messageId="first")
+            cookie = first.headers["set-cookie"].partition(";")[0]
+            calm = [(*r[:4], True, False, r[6]) for r in requests]
+            await asyncio.gather(*(app.post(r[0], headers={"cookie": cookie}, batch=r[1], **_one(r)) for r in calm))
+            assert app.counted("events_received") == sum(app.outcomes().values())
+            assert app.outcomes()["stored"] == sum(len(w.entries) for w in store.writes)
+
+    asyncio.run(run())
+
+
+def _one(request: Any) -> dict[str, Any]:
+    event = (request[1] or [{}])[0]
+    return {"placements": ["home hero"], **({} if "batch" in request[0] or "decide" in request[0] else event)}
+
+
+async def test_a_store_that_is_away_is_a_503_that_may_be_retried() -> None:
+    async with running() as app:
+        app.store.down = True
+        answer = await app.post("/v1/batch", batch=[{"type": "page", "messageId": "m"}, {"type": "nonsense"}])
+        assert answer.status_code == 503
+        assert answer.json()["code"] == "unavailable"
+        assert int(answer.headers["retry-after"]) > 0
+        assert "set-cookie" not in answer.headers
+        assert app.outcomes() == {"rejected": 2}
+        app.store.down = False
+        assert (await app.post(messageId="m")).json()["accepted"] == 1
+
+
+async def test_a_decision_is_answered_at_its_deadline_and_names_what_is_open() -> None:
+    async with running(decide_deadline_ms=30) as app:
+        first = await app.post(messageId="first")
+        headers = {"cookie": first.headers["set-cookie"].partition(";")[0]}
+        app.store.latency_s = 0.15
+        batch = [{"type": "page", "messageId": "late", "properties": {"path": "/hinnoittelu"}}]
+        answer = (await app.post("/v1/decide", headers=headers, batch=batch, placements=["home hero"])).json()
+        assert answer["degraded"] is True
+        assert answer["retry"] == ["late"]
+        assert answer["accepted"] == 0
+        assert answer["placements"]["home hero"]["reason"] == "degraded"
+        await asyncio.sleep(0.4)
+        app.store.latency_s = 0
+        assert app.counted("events_late") == 1, "the write landed after the answer"
+        again = await app.post("/v1/decide", headers=headers, batch=batch, placements=["home hero"])
+        assert again.json()["accepted"] == 1
+        assert app.outcomes() == {"stored": 1, "rejected": 1, "duplicate": 1}
+
+
+async def test_a_decision_with_the_store_down_still_answers() -> None:
+    async with running() as app:
+        app.store.down = True
+        answer = await app.post("/v1/decide", batch=[{"type": "page", "messageId": "m"}], placements=["home hero"])
+        body = answer.json()
+        assert answer.status_code == 200
+        assert (body["degraded"], body["retry"]) == (True, ["m"])
+        assert body["placements"]["home hero"]["block"] == "welcome"
+
+
+async def test_hits_of_one_visitor_in_flight_together_share_their_calls() -> None:
+    async with running() as app:
+        first = await app.post(messageId="first")
+        headers = {"cookie": first.headers["set-cookie"].partition(";")[0]}
+        app.store.latency_s = 0.02
+        writes = len(app.store.writes)
+        answers = await asyncio.gather(*(app.post(headers=headers, messageId=f"m{n}") for n in range(40)))
+        assert all(a.json()["accepted"] == 1 for a in answers)
+        assert len(app.store.writes) - writes <= 3, "the first alone, the others together"
+        assert sum(len(w.entries) for w in app.store.writes) == 41
+
+
+async def test_a_visitor_over_the_bucket_is_dropped_but_duplicates_are_free() -> None:
+    async with running() as app:
+        first = await app.post(messageId="first")
+        headers = {"cookie": first.headers["set-cookie"].partition(";")[0]}
+        for start in (0, 2500, 5000, 7500):
+            batch = [{"type": "page", "messageId": f"m{n}"} for n in range(start, start + 2500)]
+            answer = (await app.post("/v1/batch", headers=headers, batch=batch)).json()
+        assert answer["dropped"] > 0
+        assert answer["accepted"] + answer["dropped"] == 2500
+        batch = [{"type": "page", "messageId": f"m{n}"} for n in range(4000, 4100)]
+        again = (await app.post("/v1/batch", headers=headers, batch=batch)).json()
+        assert again["accepted"] == 100
+        server = await app.post("/v1/batch", writeKey="a secret key", batch=[{"type": "page", "userId": "u"}] * 10)
+        assert server.json()["accepted"] == 10
+
+
+async def test_without_a_default_nothing_is_kept_until_the_visitor_agrees() -> None:
+    async with running(sites=[site(consent=frozenset())]) as app:
+        silent = await app.post(messageId="a")
+        assert silent.json()["dropped"] == 1
+        assert app.store.reads == 0, "without cookie and signal the store is not even asked"
+        assert app.store.documents == {}
+        agreed = await app.post(messageId="b", consent=["personalization"])
+        assert agreed.json()["accepted"] == 1
+        headers = {"cookie": agreed.headers["set-cookie"].partition(";")[0]}
+        assert (await app.post(messageId="c", headers=headers)).json()["accepted"] == 1, "the stored choice holds"
+
+
+async def test_a_late_withdrawal_does_not_undo_a_later_choice() -> None:
+    async with running() as app:
+        first = await app.post(messageId="a", consent=["analytics"])
+        headers = {"cookie": first.headers["set-cookie"].partition(";")[0]}
+        old = {"timestamp": "2026-11-20T10:00:00Z", "sentAt": "2026-11-21T10:00:00Z"}
+        answer = await app.post(messageId="b", headers=headers, consent=[], **old)
+        assert answer.json()["dropped"] == 1
+        assert not any(w.erase_before for w in app.store.writes)
+
+
+def test_counters_of_processes_add_up() -> None:
+    one, two = Telemetry(), Telemetry()
+    one.count(("events", "stored", ""), 2)
+    two.count(("events", "stored", ""), 3)
+    two.gauges["cached_profiles"] = 4
+    text = exposition(add_up([one.snapshot(), two.snapshot()])).decode()
+    assert 'tuttu_events_total{outcome="stored",reason=""} 5.0' in text
+    assert "tuttu_cached_profiles 4.0" in text
+    assert "tuttu_conflicts_total 0.0" in text
