@@ -6,12 +6,14 @@ Every implementation, the fakes in `tests/fakes` included, passes the same contr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(slots=True, frozen=True)
-class VisitorKey:
-    """Whose profile: site, kind (`a` cookie, `k` known person, `c` claimed) and id. See design, section 5."""
+class VisitorKey(NamedTuple):
+    """Whose profile: site, kind (`a` cookie, `k` known person, `c` claimed) and id.
+
+    A tuple, because it is hashed several times for each hit.
+    """
 
     site: str
     kind: str

@@ -24,18 +24,22 @@ class Origins:
     """One or more lists of origins; `http://localhost:*` allows every port."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
+        self._memo: dict[bytes, bool] = {}
         texts = [pattern.encode().lower().rstrip(b"/") for pattern in patterns]
         self._exact = frozenset(text for text in texts if not text.endswith(b":*"))
         self._any_port = tuple(text[:-1] for text in texts if text.endswith(b":*"))
 
     def lists(self, origin: bytes) -> bool:
         """Tell whether an Origin header's value is on the list."""
-        if origin in self._exact:
-            return True
-        return any(
-            origin == start[:-1] or (origin.startswith(start) and origin[len(start) :].isdigit())
-            for start in self._any_port
-        )
+        known = self._memo.get(origin)
+        if known is None:
+            if len(self._memo) >= _MEMO_ENTRIES:
+                self._memo.clear()
+            known = self._memo[origin] = origin in self._exact or any(
+                origin == start[:-1] or (origin.startswith(start) and origin[len(start) :].isdigit())
+                for start in self._any_port
+            )
+        return known
 
 
 class Cors:

@@ -94,7 +94,8 @@ class Desk:
 
     def is_admin(self, request: Request) -> bool:
         """Tell whether the request carries the admin token."""
-        return hmac.compare_digest(request.headers.get(b"authorization", b""), self._admin)
+        authorization = request.headers.get(b"authorization")
+        return authorization is not None and hmac.compare_digest(authorization, self._admin)
 
     def open(self, request: Request, body: dict[str, Any]) -> Hit:
         """Return the hit that a request is; raises Refused or BadRequest before anything has had an effect."""

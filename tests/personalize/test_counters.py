@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ def row_of(days: list[int], floor: int = 0) -> list[int]:
 
 
 @given(DAYS, st.randoms(use_true_random=False))
-def test_a_row_does_not_depend_on_the_order_of_its_days(days: list[int], random) -> None:
+def test_a_row_does_not_depend_on_the_order_of_its_days(days: list[int], random: Random) -> None:
     shuffled = days.copy()
     random.shuffle(shuffled)
     assert row_of(days, 20_030) == row_of(shuffled, 20_030)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from pathlib import Path
+from random import Random
 
 import orjson
 from hypothesis import given, settings
@@ -49,13 +50,17 @@ def events(draw: st.DrawFn) -> list[Event]:
                 at=draw(times),
                 message_id=f"m{i}",
                 name=name if kind == "track" else "",
-                path=draw(st.sampled_from(["/hinnoittelu", "/tuotteet/a", "/tyopaikat", "/"])) if kind == "page" else "",
+                path=draw(st.sampled_from(["/hinnoittelu", "/tuotteet/a", "/tyopaikat", "/"]))
+                if kind == "page"
+                else "",
                 user_id=draw(st.sampled_from(["", "u1", "u2"])),
                 group_id="g" if kind == "group" else "",
                 properties=draw(
                     st.sampled_from([{}, {"type": "case"}, {"products": [{"name": "insight pro"}]}, {"product": "x"}])
                 ),
-                traits=draw(st.dictionaries(st.sampled_from(["plan", "email", "owns"]), st.sampled_from(["a", "b", None])))
+                traits=draw(
+                    st.dictionaries(st.sampled_from(["plan", "email", "owns"]), st.sampled_from(["a", "b", None]))
+                )
                 if kind in ("identify", "group")
                 else {},
                 facts=Facts(country=draw(st.sampled_from(["FI", "SE"]))),
@@ -76,7 +81,7 @@ def folded(arriving: list[Event], start: Profile | None = None) -> Profile:
 
 @settings(max_examples=300)
 @given(events(), st.randoms(use_true_random=False))
-def test_the_order_of_arrival_does_not_matter(arriving: list[Event], random) -> None:
+def test_the_order_of_arrival_does_not_matter(arriving: list[Event], random: Random) -> None:
     shuffled = arriving.copy()
     random.shuffle(shuffled)
     assert folded(arriving) == folded(shuffled)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ def state(times: list[int], now: int = NOW) -> list[int]:
 
 
 @given(RECENT, st.randoms(use_true_random=False))
-def test_visits_do_not_depend_on_the_order_of_arrival(times: list[int], random) -> None:
+def test_visits_do_not_depend_on_the_order_of_arrival(times: list[int], random: Random) -> None:
     shuffled = times.copy()
     random.shuffle(shuffled)
     assert state(times) == state(shuffled)

@@ -1,0 +1,121 @@
+"""The conditions of the rule language: one table from head word to the function that compiles it.
+
+A compiled condition is a closure over values that were worked out at load; testing it parses nothing. A missing
+attribute makes a condition false and its `not` true. To add a condition: a function, its row in CONDITIONS, its model
+in `syntax`, a line in the docs, a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from personalize import attributes, behaviour, phrasing, syntax
+from personalize.compare import in_range
+from personalize.condition import Condition, all_hold, any_holds
+from personalize.scope import Scope
+from personalize.view import View
+
+
+def compiled(condition: syntax.Condition, scope: Scope) -> Condition:
+    """Return the compiled form of one condition."""
+    return CONDITIONS[condition.head](condition, scope)
+
+
+def all_compiled(conditions: Sequence[syntax.Condition], scope: Scope) -> tuple[Condition, ...]:
+    """Return the compiled forms of a list of conditions, in order."""
+    return tuple(compiled(condition, scope) for condition in conditions)
+
+
+def _logic(condition: syntax.Logic, scope: Scope) -> Condition:
+    """`not` (a list is one "and"), `any of`, `none of`, `all of`."""
+    parts = all_compiled(condition.conditions, scope)
+    positive = all_hold(parts) if condition.head in {"not", "all of"} else any_holds(parts)
+    negated = condition.head in {"not", "none of"}
+    words = (
+        f"not {parts[0].text}"
+        if condition.head == "not" and len(parts) == 1
+        else (f"{condition.head} ({'; '.join(part.text for part in parts)})")
+    )
+
+    def actual(view: View) -> str:
+        return "; ".join(part.actual(view) if len(parts) == 1 else part.unmet(view) for part in parts)
+
+    return Condition((lambda view: not positive(view)) if negated else positive, words, condition.where, actual)
+
+
+def _in_segment(condition: syntax.Named, scope: Scope) -> Condition:
+    segments = [scope.segments[name.lower()] for name in condition.names]
+    first = segments[0]
+    test = first.holds if len(segments) == 1 else lambda view: any(segment.holds(view) for segment in segments)
+    return Condition(
+        test,
+        f"in segment {phrasing.one_of(segment.name for segment in segments)}",
+        condition.where,
+        lambda view: "; ".join(segment.explained(view) for segment in segments),
+    )
+
+
+def _on_ladder(condition: syntax.Named, scope: Scope) -> Condition:
+    """`stage`, `temperature`."""
+    name = scope.ladders[condition.head].name
+    wanted = frozenset(text.lower() for text in condition.names)
+    return Condition(
+        lambda view: name(view).lower() in wanted,
+        f"{condition.head} {phrasing.one_of(condition.names)}",
+        condition.where,
+        lambda view: name(view) or "none",
+    )
+
+
+def _points(condition: syntax.Points, scope: Scope) -> Condition:
+    """`score`, `interest` with `is`."""
+    named = scope.scores if condition.head == "score" else scope.interests
+    score = named[condition.name.lower()]
+    value, holds = score.value, in_range(condition.range)
+    return Condition(
+        lambda view: holds(value(view)),
+        f"{condition.head} {score.name} {phrasing.number_range(condition.range)}",
+        condition.where,
+        lambda view: phrasing.number(value(view)),
+    )
+
+
+CONDITIONS: Mapping[str, Callable[[Any, Scope], Condition]] = {
+    "viewed": behaviour.compiled,
+    "did": behaviour.compiled,
+    "not": _logic,
+    "any of": _logic,
+    "none of": _logic,
+    "all of": _logic,
+    "in segment": _in_segment,
+    "stage": _on_ladder,
+    "temperature": _on_ladder,
+    "score": _points,
+    "interest": _points,
+    "trait": attributes.trait,
+    "company": attributes.company,
+    "country": attributes.of_request,
+    "region": attributes.of_request,
+    "city": attributes.of_request,
+    "language": attributes.of_request,
+    "device": attributes.of_request,
+    "browser": attributes.of_request,
+    "os": attributes.of_request,
+    "campaign": attributes.of_request,
+    "source": attributes.of_request,
+    "medium": attributes.of_request,
+    "referrer": attributes.of_request,
+    "page": attributes.of_request,
+    "bot": attributes.of_request,
+    "consent": attributes.consent,
+    "owns": attributes.owns,
+    "visitor is": attributes.visitor_is,
+    "visits": attributes.visits,
+    "first visit": attributes.first_visit,
+    "last visit": attributes.last_visit,
+    "time of day": attributes.time_of_day,
+    "weekday": attributes.weekday,
+    "date": attributes.date,
+}
+"""Every head word and the function that compiles what follows it."""

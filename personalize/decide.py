@@ -1,0 +1,75 @@
+"""Decide which block each asked placement shows to this visitor now.
+
+Pure: the compiled rules, the profile, the request's facts and the moment come in, decisions come out. Evaluation
+neither parses nor logs. One view serves all placements of a request, so nothing is worked out twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypedDict
+
+from personalize.model import Context, Decision
+from personalize.plan import Plan
+from personalize.profiles import Profile
+from personalize.view import View
+
+
+class VisitorSummary(TypedDict):
+    """What a page learns about its visitor besides the blocks."""
+
+    returning: bool
+    stage: str
+    temperature: str
+
+
+def decide(  # noqa: PLR0913 - one argument for each thing that a decision depends on
+    plan: Plan,
+    profile: Profile | None,
+    context: Context,
+    placements: Sequence[str],
+    now: int,
+    *,
+    explain: bool = False,
+) -> list[Decision]:
+    """Return a decision for each placement, in order; receipts only when `explain` asks for them.
+
+    Each decision carries its placement's name as it was asked for, which may differ in case from the rules.
+    `profile` None means a visitor without one. A name that the rules do not have gives block None, reason unknown.
+    """
+    return decide_in(View(plan, profile, context, now), plan, placements, explain=explain)
+
+
+def decide_in(view: View, plan: Plan, placements: Sequence[str], *, explain: bool = False) -> list[Decision]:
+    """Return what `decide` returns, for a view that the caller has made and may use further."""
+    decisions = []
+    for name in placements:
+        placement = plan.placements.get(name) or plan.placements.get(name.lower())
+        if placement is None:
+            decisions.append(Decision(name, None, None, "unknown"))
+            continue
+        block, reason = placement.choose(view)
+        decision = block.decided(view, reason)
+        if name != placement.name:
+            decision = replace(decision, placement=name)
+        if explain:
+            decision = replace(decision, receipt=placement.receipt(view, block, plan.version))
+        decisions.append(decision)
+    return decisions
+
+
+def visitor_summary(plan: Plan, profile: Profile | None, context: Context, now: int) -> VisitorSummary | None:
+    """Return what the page may know about its visitor, or None when the profile was not read."""
+    return summary_in(View(plan, profile, context, now), plan)
+
+
+def summary_in(view: View, plan: Plan) -> VisitorSummary | None:
+    """Return what `visitor_summary` returns, for a view that the caller has made."""
+    if view.context.unread:
+        return None
+    return {
+        "returning": view.visits > 1,
+        "stage": plan.stages.name(view),
+        "temperature": plan.temperatures.name(view),
+    }

@@ -1,0 +1,129 @@
+"""Why a visitor sees what they see: scores with every point, segments, stage, temperature and receipts.
+
+As data (dataclasses of texts and numbers, ready for JSON) and as plain lines. The lines of a score add up to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from personalize import phrasing
+from personalize.decide import decide_in
+from personalize.model import Context, Decision
+from personalize.plan import Plan
+from personalize.profiles import Profile
+from personalize.scoring import Line, Score
+from personalize.segments import Ladder
+from personalize.view import View
+
+
+@dataclass(slots=True, frozen=True)
+class ScoreExplained:
+    """A score or an interest now, and what each of its grants gave; `half_life` is in days."""
+
+    kind: str
+    name: str
+    value: float
+    half_life: int | None
+    lines: tuple[Line, ...]
+
+
+@dataclass(slots=True, frozen=True)
+class SegmentExplained:
+    """Whether the visitor is in a segment, and what is lacking if not."""
+
+    name: str
+    about: str
+    holds: bool
+    why: str
+    where: str
+
+
+@dataclass(slots=True, frozen=True)
+class StepExplained:
+    """The visitor's stage or temperature; `steps` are those considered, each with `fits` or what is lacking."""
+
+    kind: str
+    name: str
+    steps: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True, frozen=True)
+class Explanation:
+    """Everything that the rules make of one visitor at one moment (`now` is the site's local time)."""
+
+    plan_version: str
+    now: str
+    unread: str
+    visits: int
+    scores: tuple[ScoreExplained, ...]
+    segments: tuple[SegmentExplained, ...]
+    steps: tuple[StepExplained, ...]
+    decisions: tuple[Decision, ...]
+
+
+def explain(
+    plan: Plan, profile: Profile | None, context: Context, now: int, placements: Sequence[str] | None = None
+) -> Explanation:
+    """Return the explanation for a visitor, for all placements unless some are named."""
+    view = View(plan, profile, context, now)
+    asked = [placement.name for placement in plan.placements.values()] if placements is None else placements
+    return Explanation(
+        plan_version=plan.version,
+        now=phrasing.moment(view.local),
+        unread=context.unread,
+        visits=view.visits,
+        scores=(
+            *(explained_score("score", score, view) for score in plan.scores.values()),
+            *(explained_score("interest", score, view) for score in plan.interests.values()),
+        ),
+        segments=tuple(
+            SegmentExplained(s.name, s.about, s.holds(view), s.explained(view), s.where) for s in plan.segments.values()
+        ),
+        steps=(_explained_step("stage", plan.stages, view), _explained_step("temperature", plan.temperatures, view)),
+        decisions=tuple(decide_in(view, plan, asked, explain=True)),
+    )
+
+
+def explained_score(kind: str, score: Score, view: View) -> ScoreExplained:
+    """Return a score or an interest with its lines."""
+    return ScoreExplained(kind, score.name, score.value(view), score.half_life, tuple(score.lines(view)))
+
+
+def plain_lines(explanation: Explanation) -> Iterator[str]:
+    """Yield an explanation as lines of plain English."""
+    unread = f", profile not read ({explanation.unread})" if explanation.unread else ""
+    yield f"{explanation.now}, {phrasing.amount(explanation.visits, 'visit')}{unread}"
+    for score in explanation.scores:
+        yield from score_lines(score)
+    for segment in explanation.segments:
+        yield f"segment {segment.name}: {segment.why}"
+    for step in explanation.steps:
+        yield f"{step.kind} {step.name or 'none'}"
+        yield from (f"  {name}: {why}" for name, why in step.steps)
+    for decision in explanation.decisions:
+        yield from decision_lines(decision)
+
+
+def score_lines(score: ScoreExplained) -> Iterator[str]:
+    """Yield a score and every grant that gave points."""
+    halves = f", halves every {phrasing.amount(score.half_life, 'day')}" if score.half_life else ""
+    yield f"{score.kind} {score.name} {phrasing.number(score.value)}{halves}"
+    for line in score.lines:
+        if line.count:
+            on_days = f" on {phrasing.amount(line.days, 'day')}" if line.days else ""
+            counted = f": {phrasing.times(line.count)}{on_days}" if line.days or line.count > 1 else ""
+            sign = "+" if line.points >= 0 else ""
+            yield f"  {sign}{phrasing.number(line.points)} for {line.text}{counted}  ({line.where})"
+
+
+def decision_lines(decision: Decision) -> Iterator[str]:
+    """Yield a decision and, where it has a receipt, every candidate in order."""
+    yield f"placement {decision.placement}: {decision.block or 'no such placement'} ({decision.reason})"
+    for candidate in decision.receipt.candidates if decision.receipt else ():
+        yield f"  {candidate.outcome:4} {candidate.block}: {candidate.why}  ({candidate.where})"
+
+
+def _explained_step(kind: str, ladder: Ladder, view: View) -> StepExplained:
+    return StepExplained(kind, ladder.name(view), tuple(ladder.explained(view)))

@@ -1,0 +1,89 @@
+"""How rules and their values read: the phrases that receipts, explanations and messages are made of.
+
+The opposite of `values`: what was parsed is written again in the rule language's own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from math import isinf
+
+from personalize.compare import Test
+from personalize.values import UNIT_MS, Cap, NumberRange
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def number(value: float) -> str:
+    """`5` for 5.0, `24.94` for 24.9438: a number rounded for reading."""
+    value = round(value, 2)
+    return str(int(value)) if value == int(value) else str(value)
+
+
+def number_range(wanted: NumberRange) -> str:
+    """`at least 25`, `24 to 26`, `5`."""
+    if wanted.low == wanted.high:
+        return number(wanted.low)
+    if isinf(wanted.high):
+        return f"{'more than' if wanted.open_low else 'at least'} {number(wanted.low)}"
+    if isinf(wanted.low):
+        return f"{'less than' if wanted.open_high else 'at most'} {number(wanted.high)}"
+    return f"{number(wanted.low)} to {number(wanted.high)}"
+
+
+def test(wanted: Test) -> str:
+    """The value of an `is:` or a `where` property."""
+    return number_range(wanted) if isinstance(wanted, NumberRange) else one_of(wanted)
+
+
+def tests(wanted: Mapping[str, Test]) -> str:
+    """`type whitepaper or case, topic reporting`."""
+    return ", ".join(f"{name} {test(value)}" for name, value in wanted.items())
+
+
+def one_of(texts: Iterable[str]) -> str:
+    """Join texts: `basic or pro`."""
+    return " or ".join(texts)
+
+
+def times(count: int) -> str:
+    """`once`, `twice`, `3 times`, `never`."""
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def amount(count: int, unit: str) -> str:
+    """`1 day`, `3 days`."""
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def length(ms: int) -> str:
+    """`14 days`, `90 minutes`: in the largest unit up to days that leaves no rest."""
+    for unit in ("day", "hour"):
+        if ms and ms % UNIT_MS[unit] == 0:
+            return amount(ms // UNIT_MS[unit], unit)
+    return amount(ms // UNIT_MS["minute"], "minute")
+
+
+def ago(ms: int) -> str:
+    """`3 days ago`, `2 hours ago`, `just now`: how long something lies back, rounded down."""
+    for unit in ("day", "hour", "minute"):
+        if ms >= UNIT_MS[unit]:
+            return f"{amount(ms // UNIT_MS[unit], unit)} ago"
+    return "just now"
+
+
+def cap(most: Cap) -> str:
+    """`5 times per week`, `once ever`."""
+    span = {0: "ever", 1: "per day", 7: "per week"}.get(most.days, f"per {most.days} days")
+    return f"{times(most.count)} {span}"
+
+
+def clock(minute: int) -> str:
+    """`08:30` for minute 510 of the day."""
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def moment(when: datetime) -> str:
+    """`2026-11-20 10:00`."""
+    return when.strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,119 @@
+"""One request's view of its visitor: what conditions, scores and contents read, each thing worked out at most once.
+
+A view is made for one profile at one moment and thrown away with the request. It does not read the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from personalize import visits
+from personalize.calendar import Calendar
+from personalize.model import PURPOSES, Context
+from personalize.profiles import Profile
+
+_NOBODY = Profile()
+
+
+class ViewPlan(Protocol):
+    """What a view needs of the compiled rules."""
+
+    @property
+    def calendar(self) -> Calendar:
+        """The site's calendar."""
+
+
+class View:
+    """The visitor as the rules see them now.
+
+    A profile that was not read (`context.unread`) is an empty one, so that nothing of it can leak into a decision.
+    `memo` belongs to the compiled rules: segments, ladders and scores keep there what they found, by their own keys.
+    """
+
+    __slots__ = (
+        "_company",
+        "_local",
+        "_owned",
+        "_purposes",
+        "_traits",
+        "context",
+        "facts",
+        "memo",
+        "now",
+        "plan",
+        "profile",
+        "rows",
+        "today",
+    )
+
+    def __init__(self, plan: ViewPlan, profile: Profile | None, context: Context, now: int) -> None:
+        self.plan = plan
+        self.profile = _NOBODY if profile is None or context.unread else profile
+        self.context = context
+        self.now = now
+        self.facts = context.facts
+        self.rows = self.profile.matchers
+        self.today = plan.calendar.day(now)
+        self.memo: dict[str, Any] = {}
+        self._traits: Mapping[str, Any] | None = None
+        self._company: Mapping[str, Any] | None = None
+        self._owned: frozenset[str] | None = None
+        self._purposes: frozenset[str] | None = None
+        self._local: datetime | None = None
+
+    @property
+    def traits(self) -> Mapping[str, Any]:
+        """The visitor's traits by name."""
+        if self._traits is None:
+            self._traits = self.profile.trait_values() if self.profile.traits else {}
+        return self._traits
+
+    @property
+    def company(self) -> Mapping[str, Any]:
+        """The company's attributes: what the request says, overlaid by what the visitor's last group call said."""
+        if self._company is None:
+            group = self.profile.company
+            self._company = {**self.facts.company, **group[2]} if group else self.facts.company
+        return self._company
+
+    @property
+    def owned(self) -> frozenset[str]:
+        """The products that the visitor owns, in lower case."""
+        if self._owned is None:
+            self._owned = frozenset(name.lower() for name in self.profile.owned())
+        return self._owned
+
+    @property
+    def purposes(self) -> frozenset[str]:
+        """What the visitor consented to: the gateway's purposes as of this request, others (`email`) as stored."""
+        if self._purposes is None:
+            stored = self.profile.consent[1] if self.profile.consent else ()
+            given = self.context.consent
+            self._purposes = given if PURPOSES.issuperset(stored) else given.union(stored) - (PURPOSES - given)
+        return self._purposes
+
+    @property
+    def local(self) -> datetime:
+        """The site's wall clock."""
+        if self._local is None:
+            self._local = self.plan.calendar.local(self.now)
+        return self._local
+
+    @property
+    def visits(self) -> int:
+        """The number of visits, the present one included."""
+        return visits.count(self.profile.visits)
+
+    @property
+    def last_visit(self) -> int | None:
+        """When the visit before the present one ended (ms), or None."""
+        end = visits.previous_end(self.profile.visits, self.now // 1000)
+        return None if end is None else end * 1000
+
+
+def without_request(profile: Profile, *, known: bool = False) -> Context:
+    """Return the context in which a stored profile is read outside of any request: as the visitor was last seen."""
+    consent = profile.consent[1] if profile.consent else ()
+    return Context(profile.last_seen(), frozenset(consent), known=known)

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from gateway.reload import load_plan, read_rules
+from personalize.errors import RulesError, RulesInvalid
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "tests" / "vectors" / "rules-example"
+INACTIVE = (
+    "experiment demo wording 2026-11",
+    "holdout",
+    "trigger tell sales about a hot lead",
+    "trigger pricing nudge",
+    "trigger win back",
+)
+
+
+def rules(*args: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gateway", "rules", *map(str, args)]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, timeout=60, check=False, env={"PYTHONPATH": str(ROOT)}
+    )
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Helsinki"])
+def test_the_reference_rules_are_good_and_pass(zone: str) -> None:
+    checked = rules("check", EXAMPLE, "--time-zone", zone)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert checked.stdout.splitlines() == [
+        f"not yet active, checked only: {', '.join(INACTIVE)}",
+        "4 files, 2 scores, 2 interests, 5 segments, 2 placements, 4 tests: good",
+    ]
+    tested = rules("test", EXAMPLE, "--time-zone", zone)
+    assert tested.returncode == 0
+    assert tested.stdout.splitlines()[-1] == "4 tests: good"
+
+
+def test_the_folder_is_rules_unless_it_is_named() -> None:
+    assert rules("test", cwd=ROOT).stdout.splitlines()[-1] == "6 tests: good"
+
+
+def test_check_prints_every_problem_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("segments: [{segment: s, when: [{viewed: /a, within: 30 dayz}]}]\n")
+    (tmp_path / "b.yml").write_text("placements: [{placement: p, blocks: [{block: b, wehn: []}]}]\n")
+    for verb in ("check", "test", "explain"):
+        found = rules(verb, tmp_path)
+        assert found.returncode == 1
+        *lines, summary = found.stdout.splitlines()
+        assert any(line.startswith("a.yaml:1:53: ") and '"30 dayz"' in line for line in lines)
+        assert any(line.startswith("b.yml:1:49: ") and "did you mean" in line for line in lines)
+        assert summary.startswith("2 files: ")
+        assert summary.endswith(" errors")
+    data = orjson.loads(rules("check", tmp_path, "--format", "json").stdout)
+    assert data["good"] is False
+    assert {"file", "line", "column", "message", "level"} == set(data["problems"][0])
+
+
+def test_failed_tests_are_findings(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "placements: [{placement: hero, blocks: [{block: fi, when: [{country: FI}]}, {block: hello}]}]\n"
+        "tests: [{test: from Sweden, now: 2026-11-20 10:00, visitor: {country: SE}, expect: {hero: fi}}]\n"
+    )
+    failed = rules("test", tmp_path)
+    assert failed.returncode == 1
+    assert failed.stdout.splitlines() == [
+        "FAIL  from Sweden  (a.yaml:2:9)",
+        "      hero: expected fi, found hello",
+        "        placement hero: hello (fallback)",
+        "          lost fi: Needs country FI (is: SE).  (a.yaml:1:60)",
+        "          won  hello: Nothing else fits, so the fallback is shown.  (a.yaml:1:77)",
+        "1 test: 1 failed",
+    ]
+    data = orjson.loads(rules("test", tmp_path, "--format", "json").stdout)
+    assert data["tests"][0]["failures"][0]["actual"] == "hello"
+
+
+def test_explain_shows_a_tests_visitor() -> None:
+    name = "a dismissed demo rests two weeks"
+    shown = rules("explain", EXAMPLE, "--test", name.upper())
+    assert shown.returncode == 0
+    lines = shown.stdout.splitlines()
+    assert lines[0] == f"test {name}"
+    assert "  placement home hero: welcome (fallback)" in lines
+    everybody = orjson.loads(rules("explain", EXAMPLE, "--format", "json").stdout)
+    assert [item["test"] for item in everybody][-1] == name
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["check", "no-such-folder"], "there is no folder no-such-folder"),
+        (["check", "EMPTY"], "holds no rule files"),
+        (["check", str(EXAMPLE), "--time-zone", "Helsinki"], 'there is no time zone "Helsinki"'),
+        (["explain", str(EXAMPLE), "--test", "a dismissed demo rests two week"], "did you mean"),
+        (["chekc"], "invalid choice"),
+        ([], "required"),
+    ],
+)
+def test_wrong_usage_is_told_apart_from_findings(args: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "EMPTY").mkdir()
+    (tmp_path / "EMPTY" / ".hidden.yaml").write_text("nonsense")
+    wrong = rules(*args, cwd=tmp_path)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert said in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+def test_rule_files_are_read_in_order_without_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a/z.yml", ".git/x.yaml", "a/.b/x.yaml", ".x.yaml", "notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "folder.yaml").mkdir()
+    assert read_rules(tmp_path) == {"a/z.yml": b"a/z.yml", "b.yaml": b"b.yaml"}
+    assert list(read_rules(tmp_path)) == ["a/z.yml", "b.yaml"]
+
+
+def test_a_plan_comes_from_a_folder_or_says_everything_that_is_wrong(tmp_path: Path) -> None:
+    assert set(load_plan(EXAMPLE, "Europe/Helsinki").placements) == {"home hero", "article footer"}
+    (tmp_path / "a.yaml").write_text("placments: []\nsegmnts: []\n")
+    with pytest.raises(RulesInvalid) as invalid:
+        load_plan(tmp_path, "UTC")
+    assert [problem.line for problem in invalid.value.problems] == [1, 2]
+    with pytest.raises(RulesError, match="there is no folder"):
+        read_rules(tmp_path / "nowhere")
