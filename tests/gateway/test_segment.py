@@ -58,7 +58,7 @@ def test_an_unreadable_body_says_why(body: bytes, code: str) -> None:
     assert caught.value.hint
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(st.one_of(JSON, st.fixed_dictionaries({"type": st.sampled_from(["track", "page", "identify", "group", "alias"])},
                                              optional=dict.fromkeys(FIELDS[1:], JSON))))  # fmt: skip
 def test_any_json_is_an_event_or_a_located_error(raw: Any) -> None:

@@ -29,7 +29,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         other = tmp_path / "other"
         other.mkdir()
         (other / "secrets.toml").write_bytes((tmp_path / "data" / "secrets.toml").read_bytes())
-        url = f"unix://{socket_path(tmp_path / 'data')}"
+        url = f"unix://{socket_path(tmp_path / 'data' / 'store')}"
         with Gateway(other, "--rules", str(RULES), "--redis", url) as second:
             yield first, second
 
