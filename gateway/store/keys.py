@@ -1,0 +1,68 @@
+"""Every key name and lifetime of the store, in one place.
+
+All keys of a partition carry the same tag, `{p17}`, so a Redis Cluster keeps them in one slot and one script may touch
+them together. A key's tag is what stands between its first two braces, so braces inside an id change nothing.
+
+    {p17}:v:<site>:<kind>:<id>   the profile, one JSON document that starts with its revision
+    {p17}:m:<site>:<kind>:<id>   the message marks, packed
+    {p17}:log                    the stream of events and receipts
+    {p17}:erasing                the visitors whose log entries still have to go, as `<site>:<kind>:<id>|<before, ms>`
+"""
+
+from __future__ import annotations
+
+from binascii import crc_hqx
+
+from gateway.ports import VisitorKey
+
+PARTITIONS = 256
+
+PROFILE_LIFETIME_S = 400 * 86_400
+MARKS_LIFETIME_S = 48 * 3_600
+TOMBSTONE_LIFETIME_S = 5 * 366 * 86_400
+"""Five years, each taken as a leap year: as old as an event may be that is replayed under a secret key."""
+
+LOG_CAP = 4_096
+"""Entries that one partition's log may hold: about a million in all, some 400 MB with entries of 350 bytes."""
+
+
+def visitor_name(visitor: VisitorKey) -> str:
+    """Return the visitor's name inside keys: `<site>:<kind>:<id>`."""
+    return f"{visitor.site}:{visitor.kind}:{visitor.id}"
+
+
+def partition_of(name: bytes) -> int:
+    """Return the partition of a visitor's name; Python's crc_hqx is CRC-16/XMODEM, the one that Redis Cluster uses."""
+    return crc_hqx(name, 0) % PARTITIONS
+
+
+def profile_prefix(partition: int) -> str:
+    """Return what stands before a visitor's name in the key of its profile."""
+    return f"{{p{partition}}}:v:"
+
+
+def marks_prefix(partition: int) -> str:
+    """Return what stands before a visitor's name in the key of its message marks."""
+    return f"{{p{partition}}}:m:"
+
+
+def log_key(partition: int) -> str:
+    """Return the key of a partition's log."""
+    return f"{{p{partition}}}:log"
+
+
+def erasing_key(partition: int) -> str:
+    """Return the key of the set of visitors whose entries in this partition's log still have to be erased."""
+    return f"{{p{partition}}}:erasing"
+
+
+def erase_note(visitor: VisitorKey, before: int) -> str:
+    """Return the note that the visitor's log entries up to event time `before` (ms) still have to go."""
+    return f"{visitor_name(visitor)}|{before}"
+
+
+def read_erase_note(note: str) -> tuple[VisitorKey, int]:
+    """Return the visitor and the event time of a note; only the id may hold colons and bars."""
+    name, _, before = note.rpartition("|")
+    site, kind, id_ = name.split(":", 2)
+    return VisitorKey(site, kind, id_), int(before)

@@ -1,0 +1,200 @@
+"""One connection to the store, from its first byte to its loss. It does not reconnect; StoreConnection does.
+
+All calls of one loop tick leave in one write, and replies answer calls strictly in order. A call that waited too long
+fails, but its slot in the queue stays: a late reply finds its own slot and can never answer another call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import hiredis
+
+from gateway.errors import StoreUnavailable
+from gateway.store.scripts import SOURCES
+
+Slot = tuple[asyncio.Future[Any], bytes, float]
+"""A call under way: who waits, what was sent (empty once it was sent again), and when it left (loop time)."""
+
+_NOTHING_YET = object()
+
+EXPECTED_REFUSALS = {
+    "READONLY": "the store is a read-only replica",
+    "OOM": "the store is out of memory",
+    "LOADING": "the store is still loading its data",
+    "MASTERDOWN": "the store has lost its primary",
+    "NOREPLICAS": "the store has too few replicas",
+    "CLUSTERDOWN": "the cluster is down",
+    "TRYAGAIN": "the cluster is moving this slot",
+    "BUSY": "the store is busy with a script",
+    "MISCONF": "the store cannot write to its disk",
+}
+"""Refusals that a store may give on a bad day; any other one is reported, since it points at a fault of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how many calls may wait.
+
+    A call fails after `deadline_s`; the connection counts as dead once its oldest call waited for `dead_s`; beyond
+    `capacity` calls under way a further one fails at once.
+    """
+
+    deadline_s: float = 1.0
+    dead_s: float = 3.0
+    capacity: int = 10_000
+
+
+def _packed(*parts: bytes | int | str) -> bytes:
+    packed: bytes = hiredis.pack_command(parts)  # type: ignore[arg-type]  # its stub takes a tuple for one part
+    return packed
+
+
+class Link(asyncio.Protocol):
+    """A connection's protocol: packs the calls of a tick into one write and hands each reply to its caller.
+
+    `refusals` counts error replies by their code; `on_event` hears of those that point at a fault of ours.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        refusals: Counter[str],
+        on_event: Callable[[str], None],
+        on_lost: Callable[[Link], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._reader = hiredis.Reader(notEnoughData=_NOTHING_YET)
+        self._slots: deque[Slot] = deque()
+        self._outgoing: list[bytes] = []
+        self._tick = 0.0
+        self._loading_scripts = False
+        self._stalled = False
+        self._limits = limits
+        self._capacity = limits.capacity
+        self._period = limits.deadline_s / 10
+        self._refusals = refusals
+        self._on_event = on_event
+        self._on_lost = on_lost
+        self._why = ""
+        self.lost: asyncio.Future[str] = self._loop.create_future()
+        """Done, with the reason, once the connection is gone; `on_lost` hears of it in the very same moment."""
+
+    def call(self, *parts: bytes | int | str) -> asyncio.Future[Any]:
+        """Send one command and return the future of its reply; see `send`."""
+        return self.send(_packed(*parts))
+
+    def send(self, payload: bytes) -> asyncio.Future[Any]:
+        """Send one packed command with the others of this tick; its future fails only with StoreUnavailable."""
+        if len(self._slots) >= self._capacity:
+            raise StoreUnavailable("the store is too slow: too many calls are waiting for it")
+        future = self._loop.create_future()
+        self._push(future, payload, payload)
+        return future
+
+    def _push(self, future: asyncio.Future[Any], payload: bytes, kept: bytes) -> None:
+        if not self._outgoing:
+            self._tick = self._loop.time()
+            self._loop.call_soon(self._flush)
+        self._outgoing.append(payload)
+        self._slots.append((future, kept, self._tick))
+
+    def abort(self, why: str) -> None:
+        """Close the connection at once; every call under way fails."""
+        self._why = self._why or why
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport and begin to watch the clock."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are not its subclasses
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail every call under way: whether the store applied it is not known."""
+        self._timer.cancel()
+        self._on_lost(self)
+        why = self._why or (f"{exc}" if exc else "the store closed the connection")
+        self._outgoing.clear()
+        while self._slots:
+            self._fail(self._slots.popleft()[0], f"the connection to the store broke: {why}")
+        self.lost.set_result(why)
+
+    def data_received(self, data: bytes) -> None:
+        """Give each reply to the call at the head of the queue."""
+        slots = self._slots
+        gets = self._reader.gets
+        try:
+            self._reader.feed(data)
+            while (reply := gets()) is not _NOTHING_YET:
+                future, payload, _ = slots.popleft()
+                if reply.__class__ is hiredis.ReplyError:
+                    self._refused(future, payload, str(reply))
+                elif not future.done():
+                    future.set_result(reply)
+        except (hiredis.ProtocolError, IndexError) as error:
+            self.abort(f"what it sent is no answer: {error}")
+
+    def _flush(self) -> None:
+        if self._outgoing:
+            self._transport.write(b"".join(self._outgoing))
+            self._outgoing.clear()
+
+    def _refused(self, future: asyncio.Future[Any], payload: bytes, text: str) -> None:
+        code = text.partition(" ")[0]
+        if code == "NOSCRIPT" and payload:
+            self._send_with_scripts(future, payload)
+            return
+        self._refusals[code] += 1
+        meaning = EXPECTED_REFUSALS.get(code)
+        if meaning is None and self._refusals[code] == 1:
+            self._on_event(f"the store refused a call: {text}")
+        self._fail(future, meaning or f"the store refused the call: {text}")
+        if code == "READONLY":
+            # The primary has moved. This address may lead to the new one, but only by a new connection.
+            self.abort("the store became a read-only replica")
+
+    def _send_with_scripts(self, future: asyncio.Future[Any], payload: bytes) -> None:
+        """Send a call again behind its scripts, which the server has forgotten; the server answers in order."""
+        if not self._loading_scripts:
+            self._loading_scripts = True
+            for script in SOURCES:
+                loaded = self._loop.create_future()
+                loaded.add_done_callback(self._scripts_loaded)
+                self._push(loaded, _packed("SCRIPT", "LOAD", script), b"")
+        self._push(future, payload, b"")
+
+    def _scripts_loaded(self, loaded: asyncio.Future[Any]) -> None:
+        self._loading_scripts = False
+        # Nobody else looks at this future: a failure shows in the calls that come after it.
+        loaded.exception()
+
+    def _watch(self) -> None:
+        self._due = self._loop.time() + self._period
+        self._timer = self._loop.call_at(self._due, self._fail_late)
+
+    def _fail_late(self) -> None:
+        """Fail the calls whose deadline passes before the next look; a timer for each would cost more than a call."""
+        now = self._loop.time()
+        # Our own loop stood still, and replies may lie unread: that is not the store's fault. Once, they get a chance.
+        self._stalled = not self._stalled and now - self._due > self._period
+        self._watch()
+        if self._stalled or not self._slots:
+            return
+        if now - self._slots[0][2] >= self._limits.dead_s:
+            self.abort(f"no answer for {self._limits.dead_s:g} s")
+            return
+        limit = now + self._period - self._limits.deadline_s
+        for future, _, left in self._slots:
+            if left > limit:
+                break
+            self._fail(future, f"the store did not answer within {self._limits.deadline_s:g} s")
+
+    @staticmethod
+    def _fail(future: asyncio.Future[Any], why: str) -> None:
+        if not future.done():
+            future.set_exception(StoreUnavailable(why))

@@ -1,0 +1,78 @@
+"""The log buffer away from the hot path: reading it, and erasing a visitor's entries from it.
+
+A log entry is one JSON document with at least `"s"` the site, `"v"` the visitor as `<kind>:<id>` and `"t"` the event
+time in ms. This file goes through redis-py: it needs no speed, but a cursor over many entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from gateway.ports import VisitorKey
+from gateway.store import keys
+
+CHUNK = 500
+
+
+class RedisLog:
+    """The log of one store: a LogEraser, and a plain reader. The client must not decode replies."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    async def pending(self) -> list[tuple[VisitorKey, int]]:
+        """Return the visitors whose entries up to an event time (ms) still have to go."""
+        async with self._client.pipeline(transaction=False) as pipe:
+            for partition in range(keys.PARTITIONS):
+                pipe.smembers(keys.erasing_key(partition))
+            replies: list[set[bytes]] = await pipe.execute()
+        return [keys.read_erase_note(note.decode()) for notes in replies for note in sorted(notes)]
+
+    async def erase(self, visitor: VisitorKey, before: int) -> int:
+        """Delete the visitor's entries with event time at or before `before`, settle the note, return how many went."""
+        partition = keys.partition_of(keys.visitor_name(visitor).encode())
+        log = keys.log_key(partition)
+        erased = 0
+        async for chunk in self._chunks(partition):
+            doomed = [entry_id for entry_id, entry in chunk if _is_theirs(entry, visitor, before)]
+            if doomed:
+                erased += await self._client.xdel(log, *doomed)
+        await self._client.srem(keys.erasing_key(partition), keys.erase_note(visitor, before))
+        return erased
+
+    async def read_all(self) -> list[bytes]:
+        """Return every entry: partition by partition, in order inside each."""
+        return [
+            entry
+            for partition in range(keys.PARTITIONS)
+            async for chunk in self._chunks(partition)
+            for _, entry in chunk
+        ]
+
+    async def _chunks(self, partition: int) -> AsyncIterator[list[tuple[bytes, bytes]]]:
+        """Yield (id, entry) pairs up to the entry that is the last one now, so that new ones cannot keep us busy."""
+        log = keys.log_key(partition)
+        last = await self._ask("XREVRANGE", log, "+", "-", "COUNT", 1)
+        start = b"-"
+        while last:
+            found = await self._ask("XRANGE", log, start, last[0][0], "COUNT", CHUNK)
+            if not found:
+                return
+            yield [(entry_id, fields[b"e"]) for entry_id, fields in found]
+            start = b"(" + found[-1][0]
+
+    async def _ask(self, *command: bytes | str | int) -> Any:
+        return await self._client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py left it so
+
+
+def _is_theirs(entry: bytes, visitor: VisitorKey, before: int) -> bool:
+    name = f"{visitor.kind}:{visitor.id}"
+    # Most entries are another visitor's: looking for the name first spares their decoding.
+    if orjson.dumps(name) not in entry:
+        return False
+    fields = orjson.loads(entry)
+    return bool(fields["v"] == name and fields["s"] == visitor.site and fields["t"] <= before)

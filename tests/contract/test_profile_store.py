@@ -1,0 +1,222 @@
+"""What the hot path and the erasure may rely on, whichever store is behind the ports."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.errors import StoreUnavailable
+from gateway.ports import Committed, Stored, VisitorKey, Write
+from gateway.store import keys
+from tests.contract.subjects import RealSubject, Subject
+from tests.fakes.store import FakeStore
+
+ANNA = VisitorKey("demo", "a", "anna")
+ODD_IDS = ["{p3}", "}{", "a:b:c", "x|5|7", "ääkköset 漢字 🦊", "two words", "line\r\nbreak", "\x00", '"quoted\\"']
+
+
+def document(revision: str, text: bytes = b"") -> bytes:
+    return b'{"r":"%b","x":"%b"}' % (revision.encode(), text)
+
+
+def write(visitor: VisitorKey = ANNA, expected: str = "", revision: str = "1", **more: Any) -> Write:
+    fields: dict[str, Any] = {
+        "document": document(revision),
+        "lifetime_s": 1000,
+        "marks": b"marks",
+        "entries": [],
+    } | more
+    return Write(visitor=visitor, expected=expected, **fields)
+
+
+def entry(visitor: VisitorKey, time: int, **more: Any) -> bytes:
+    return orjson.dumps({"s": visitor.site, "v": f"{visitor.kind}:{visitor.id}", "t": time} | more)
+
+
+def neighbour(visitor: VisitorKey) -> VisitorKey:
+    """Return another visitor of the same partition."""
+    partition = keys.partition_of(keys.visitor_name(visitor).encode())
+    others = (VisitorKey(visitor.site, visitor.kind, f"other {n}") for n in range(10_000))
+    return next(v for v in others if keys.partition_of(keys.visitor_name(v).encode()) == partition)
+
+
+async def test_first_write_is_read_back(subject: Subject) -> None:
+    assert await subject.profiles.read(ANNA, "") is None
+    assert await subject.profiles.commit(write()) == Committed(0)
+    assert await subject.profiles.read(ANNA, "") == Stored(document("1"), b"marks")
+
+
+async def test_read_answers_nothing_new_only_for_the_same_revision(subject: Subject) -> None:
+    await subject.profiles.commit(write(revision="12"))
+    assert await subject.profiles.read(ANNA, "12") is None
+    for other in ("1", "123", "2", ""):
+        assert await subject.profiles.read(ANNA, other) == Stored(document("12"), b"marks")
+    assert await subject.profiles.read(VisitorKey("demo", "k", "anna"), "12") == Stored(None, b"")
+
+
+async def test_each_write_builds_on_the_one_before(subject: Subject) -> None:
+    for number in range(5):
+        expected = str(number) if number else ""
+        assert await subject.profiles.commit(write(expected=expected, revision=str(number + 1))) == Committed(0)
+    assert await subject.profiles.read(ANNA, "") == Stored(document("5"), b"marks")
+
+
+@pytest.mark.parametrize("expected", ["", "1", "123", "13", "other"])
+async def test_write_on_another_revision_changes_nothing(subject: Subject, expected: str) -> None:
+    await subject.profiles.commit(write(revision="12", entries=[b"first"]))
+    refused = write(expected=expected, revision="9", marks=b"others", entries=[b"second"], erase_before=5)
+    assert await subject.profiles.commit(refused) == Stored(document("12"), b"marks")
+    assert await subject.profiles.read(ANNA, "") == Stored(document("12"), b"marks")
+    assert await subject.log(ANNA) == [b"first"]
+    assert await subject.eraser.pending() == []
+
+
+async def test_write_on_a_document_that_is_gone_changes_nothing(subject: Subject) -> None:
+    assert await subject.profiles.commit(write(expected="1", revision="2", entries=[b"entry"])) == Stored(None, b"")
+    assert await subject.profiles.read(ANNA, "") is None
+    assert await subject.log(ANNA) == []
+
+
+async def test_of_concurrent_writes_one_wins(subject: Subject) -> None:
+    writes = [write(revision=f"w{n}", marks=b"%d" % n, entries=[b"%d" % n]) for n in range(20)]
+    results = await asyncio.gather(*(subject.profiles.commit(attempt) for attempt in writes))
+    winners = [n for n, result in enumerate(results) if isinstance(result, Committed)]
+    assert len(winners) == 1
+    stored = Stored(document(f"w{winners[0]}"), b"%d" % winners[0])
+    assert all(result == stored for n, result in enumerate(results) if n not in winners)
+    assert await subject.log(ANNA) == [b"%d" % winners[0]]
+
+
+async def test_marks_are_replaced_and_empty_marks_leave_none(subject: Subject) -> None:
+    await subject.profiles.commit(write(marks=b"one"))
+    await subject.profiles.commit(write(expected="1", revision="2", marks=b"two"))
+    assert await subject.profiles.read(ANNA, "") == Stored(document("2"), b"two")
+    await subject.profiles.commit(write(expected="2", revision="3", marks=b""))
+    assert await subject.profiles.read(ANNA, "") == Stored(document("3"), b"")
+
+
+async def test_log_keeps_the_order_inside_and_between_writes(subject: Subject) -> None:
+    other = neighbour(ANNA)
+    await subject.profiles.commit(write(entries=[b"1", b"2", b"3"]))
+    await subject.profiles.commit(write(other, entries=[b"4"]))
+    await subject.profiles.commit(write(expected="1", revision="2"))
+    await subject.profiles.commit(write(expected="2", revision="3", entries=[b"5", b"1"]))
+    assert await subject.log(ANNA) == [b"1", b"2", b"3", b"4", b"5", b"1"]
+
+
+async def test_cap_of_the_log_binds_and_is_counted(subject: Subject) -> None:
+    trimmed, sent = 0, []
+    for number in range(100):
+        entries = [b"%d-%d" % (number, n) for n in range(7)]
+        expected = str(number) if number else ""
+        result = await subject.profiles.commit(write(expected=expected, revision=str(number + 1), entries=entries))
+        assert isinstance(result, Committed)
+        trimmed += result.trimmed
+        sent += entries
+        # The real one trims whole nodes of 100 entries at most.
+        assert len(sent) - trimmed <= 200 + 100
+    log = await subject.log(ANNA)
+    assert log == sent[trimmed:]
+    assert 200 <= len(log) <= 300
+
+
+async def test_erasure_drops_the_marks_and_leaves_a_note(subject: Subject) -> None:
+    await subject.profiles.commit(write())
+    tombstone = write(expected="1", revision="2", marks=b"", erase_before=1_700_000_000_000, entries=[b"{}"])
+    assert await subject.profiles.commit(tombstone) == Committed(0)
+    assert await subject.profiles.read(ANNA, "") == Stored(document("2"), b"")
+    assert await subject.eraser.pending() == [(ANNA, 1_700_000_000_000)]
+    assert await subject.log(ANNA) == [b"{}"]
+
+
+async def test_erasing_takes_the_visitors_older_entries_only(subject: Subject) -> None:
+    other = neighbour(ANNA)
+    kept = [
+        entry(ANNA, 101),
+        entry(other, 50),
+        entry(other, 50, said="a:anna"),
+        entry(VisitorKey("other site", "a", "anna"), 50),
+        entry(VisitorKey("demo", "k", "anna"), 50),
+    ]
+    gone = [entry(ANNA, 100), entry(ANNA, 3, n=1), entry(ANNA, 3, n=2)]
+    mixed = [gone[0], *kept[:2], gone[1], *kept[2:], gone[2]]
+    await subject.profiles.commit(write(entries=mixed))
+    await subject.profiles.commit(write(expected="1", revision="2", erase_before=100))
+    await subject.profiles.commit(write(expected="2", revision="3", erase_before=102))
+    assert await subject.eraser.erase(ANNA, 100) == 3
+    assert await subject.log(ANNA) == kept
+    assert await subject.eraser.pending() == [(ANNA, 102)]
+    assert await subject.eraser.erase(ANNA, 102) == 1
+    assert await subject.eraser.pending() == []
+    assert await subject.eraser.erase(ANNA, 102) == 0
+
+
+async def test_erasing_goes_through_the_whole_log(real: RealSubject) -> None:
+    entries = [entry(ANNA, n) for n in range(199)]
+    await real.profiles.commit(write(entries=entries))
+    log = keys.log_key(keys.partition_of(keys.visitor_name(ANNA).encode()))
+    for n in range(1200):
+        await real.client.xadd(log, {"e": entry(ANNA, 1000 + n)})
+    assert await real.eraser.erase(ANNA, 2000) == 199 + 1001
+    assert [orjson.loads(text)["t"] for text in await real.log(ANNA)] == list(range(2001, 2200))
+
+
+async def test_every_byte_survives(subject: Subject) -> None:
+    noise = bytes(range(256)) + b"\r\n$-1\r\n*0\r\n\x00"
+    await subject.profiles.commit(write(document=document("1", noise), marks=noise, entries=[noise, b"", noise]))
+    assert await subject.profiles.read(ANNA, "") == Stored(document("1", noise), noise)
+    assert await subject.log(ANNA) == [noise, b"", noise]
+    big = document("2", b"x" * 200_000)
+    await subject.profiles.commit(write(expected="1", document=big))
+    assert await subject.profiles.read(ANNA, "1") == Stored(big, b"marks")
+
+
+async def test_odd_ids_are_visitors_like_others(subject: Subject) -> None:
+    for odd in ODD_IDS:
+        visitor = VisitorKey("demo", "k", odd)
+        await subject.profiles.commit(write(visitor, entries=[entry(visitor, 5)]))
+        assert await subject.profiles.read(visitor, "1") is None
+        await subject.profiles.commit(write(visitor, expected="1", revision="2", erase_before=9))
+        assert await subject.eraser.pending() == [(visitor, 9)]
+        assert await subject.eraser.erase(visitor, 9) == 1
+        assert await subject.eraser.pending() == []
+        assert await subject.log(visitor) == []
+
+
+async def test_a_store_that_is_away_refuses_at_once(subject: Subject) -> None:
+    await subject.take_down()
+    for call in (subject.profiles.read(ANNA, ""), subject.profiles.commit(write())):
+        with pytest.raises(StoreUnavailable):
+            await asyncio.wait_for(call, 0.5)
+
+
+async def test_lifetimes_are_renewed_with_each_write(real: RealSubject) -> None:
+    partition = keys.partition_of(b"demo:a:anna")
+    profile, marks = keys.profile_prefix(partition) + "demo:a:anna", keys.marks_prefix(partition) + "demo:a:anna"
+    await real.profiles.commit(write(lifetime_s=keys.PROFILE_LIFETIME_S))
+    await real.client.expire(profile, 10)
+    await real.client.expire(marks, 10)
+    await real.profiles.commit(write(expected="1", revision="2", lifetime_s=keys.TOMBSTONE_LIFETIME_S))
+    assert keys.TOMBSTONE_LIFETIME_S - 5 <= await real.client.ttl(profile) <= keys.TOMBSTONE_LIFETIME_S
+    assert keys.MARKS_LIFETIME_S - 5 <= await real.client.ttl(marks) <= keys.MARKS_LIFETIME_S
+
+
+async def test_all_keys_of_a_visitor_share_a_cluster_slot(real: RealSubject) -> None:
+    await real.profiles.commit(write(erase_before=5, entries=[b"entry"]))
+    await real.profiles.commit(write(expected="1", revision="2"))
+    found = await real.client.keys("*")
+    assert len(found) == 4
+    assert len({f"{key!r}".partition("}")[0] for key in found}) == 1
+
+
+async def test_the_fake_can_be_rolled_back() -> None:
+    store = FakeStore()
+    await store.commit(write(entries=[b"1"]))
+    before = store.snapshot()
+    await store.commit(write(expected="1", revision="2", entries=[b"2"]))
+    store.roll_back(before)
+    assert await store.commit(write(expected="2", revision="3")) == Stored(document("1"), b"marks")
+    assert store.log(ANNA) == [b"1"]
