@@ -1,0 +1,63 @@
+# The one command surface; CI calls the same targets. A clean machine needs make, Python 3.11+ and, for the tests, Node 20+ with npm.
+# Each set-up step leaves a stamp under .venv/ and is repeated only when what it was made from changes.
+
+PYTHON ?= python3
+NODE ?= node
+NPM ?= npm
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+ARGS ?=
+
+.DEFAULT_GOAL := setup
+.PHONY: setup run test lint bench lock
+
+setup: $(VENV)/.dev  ## only the set-up, into .venv/
+
+# Running needs no test tools: this way the first answer comes in a third of the time.
+run: $(VENV)/.run  ## the gateway with its own store, the demo rules and the demo site on http://127.0.0.1:8080
+	@$(BIN)/tuttu serve --data data --rules rules $(ARGS)
+
+test: $(VENV)/.dev $(VENV)/.clients  ## every test; ARGS="-k name" chooses some
+	@$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/pytest -q tests/docs/test_file_sizes.py
+
+bench: $(VENV)/.dev  ## ARGS=--quick for a short run
+	@$(BIN)/python -m benchmarks.bench $(ARGS)
+
+# Both locks hold hashes, never an address. The test tools are chosen last, so that they test what is shipped.
+LOCK = $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" pyproject.toml --extra build
+lock: $(VENV)/.python
+	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv; }
+	@$(LOCK) --output-file requirements.txt
+	@$(LOCK) --extra dev --constraint requirements.txt --output-file tests/requirements.txt
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo 'Tuttu needs Python 3.11 or newer; $(PYTHON) is not. Try: make PYTHON=python3.11' >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.python requirements.txt pyproject.toml
+	@echo 'installing into $(VENV)/ …'
+	@$(PIP) --require-hashes --requirement requirements.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run tests/requirements.txt
+	@echo 'installing the test tools …'
+	@$(PIP) --require-hashes --requirement tests/requirements.txt
+	@touch $@
+
+$(VENV)/.clients: $(VENV)/.python tests/clients/package.json tests/clients/package-lock.json
+	@$(NODE) -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v $(NPM) >/dev/null \
+		|| { echo 'The tests drive real clients and need Node 20 or newer with npm; $(NODE) or $(NPM) is missing or too old.' >&2; exit 1; }
+	@$(NPM) ci --prefix tests/clients --silent --ignore-scripts
+	@touch $@
