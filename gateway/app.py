@@ -53,7 +53,13 @@ class Gateway:
         store: ProfileStore,
     ) -> None:
         self.telemetry = Telemetry()
-        self.visitors = Visitors(store, self.telemetry, cached=settings.gateway.cached_visitors, clock=clock)
+        self.visitors = Visitors(
+            store,
+            self.telemetry,
+            cached=settings.gateway.cached_visitors,
+            patience_ms=settings.gateway.store_deadline_ms,
+            clock=clock,
+        )
         self._desk = Desk(
             sites=sites,
             settings=settings.gateway,

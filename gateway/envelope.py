@@ -1,18 +1,18 @@
 """An event on its way through the gateway: the event, the facts of its request, and the one outcome it ends in.
 
 Every decoded event ends in exactly one outcome, the one that is answered: stored, spooled, duplicate, dropped(reason)
-or rejected(reason). The reasons are closed sets.
+or rejected(reason). The reasons are closed sets. Nothing is spooled until there is a spool.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
 from gateway.ports import VisitorKey
-from personalize.model import Event, Facts
+from personalize.model import Event
 from personalize.plan import Plan
 
 
@@ -87,14 +87,12 @@ class Hit:
     sent_at: int
     headers: Mapping[bytes, bytes]
     body: Mapping[str, Any]
-    peer: str = ""
     address: str = ""
     visitor_id: str = ""
     """The id of a valid cookie, or of the cookie that the site's server passed on."""
     minted: str = ""
     """The id of the visitor that this request newly became; its answer brings the cookie."""
     signal: frozenset[str] | None = None
-    facts: Facts = field(default_factory=Facts)
 
 
 @dataclass(slots=True)

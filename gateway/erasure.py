@@ -26,4 +26,7 @@ async def sweep(eraser: LogEraser) -> None:
                 await eraser.erase(visitor, before)
         except (RedisError, OSError) as err:
             log.warning("erased visitors' log entries wait for the store: %s", err)
+        except Exception:
+            # One entry that cannot be read must not end the sweep for good; the note stays and is tried again.
+            log.exception("an erased visitor's log entries could not be erased")
         await asyncio.sleep(PAUSE_S)

@@ -73,6 +73,10 @@ class StoreUnavailable(GatewayError):
     code = "unavailable"
 
 
+class Internal(GatewayError):
+    """A fault of ours; the log has it, and the client may send the request again."""
+
+
 class StartupError(GatewayError):
     """The gateway cannot start; shown to the operator as one message without a traceback."""
 

@@ -66,7 +66,7 @@ def put_shown(hit: Hit, envelope: Envelope, tokens: Tokens) -> Outcome | None:
     event, key = envelope.event, envelope.visitor
     if event.type == "track" and event.name.lower() in REACTION_NAMES and key is not None:
         token = event.properties.get("decision")
-        if isinstance(token, str) and key.kind == "a":
+        if isinstance(token, str) and key.kind != "c":
             event.shown = tokens.read(hit.site.key, key.id, token)
     return None
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gateway.errors import StartupError
+from personalize.model import PURPOSES
 
 _DEMO_ORIGINS = ("http://localhost:*", "http://127.0.0.1:*")
 
@@ -73,6 +74,13 @@ class SiteSettings(BaseModel):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as err:
             raise ValueError(f'"{value}" is not a time zone such as "Europe/Helsinki"') from err
+        return value
+
+    @field_validator("consent")
+    @classmethod
+    def _purposes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(value) - PURPOSES:
+            raise ValueError(f"{_quoted(unknown)} is not a purpose; there are {', '.join(sorted(PURPOSES))}")
         return value
 
     @field_validator("origins")
@@ -158,6 +166,11 @@ def _with_rules(site: dict[str, Any], base: Path, flag: str | None) -> dict[str,
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    known = {f"TUTTU_{name.upper()}" for name in GatewaySettings.model_fields} | {"TUTTU_DATA", "TUTTU_REDIS"}
+    for name in environ:
+        if name.startswith("TUTTU_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise StartupError(f"{name}: there is no such setting" + (f"; did you mean {near[0]}?" if near else ""))
     found: dict[str, Any] = {}
     for name in GatewaySettings.model_fields:
         text = environ.get(f"TUTTU_{name.upper()}")

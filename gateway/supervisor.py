@@ -89,7 +89,7 @@ class Supervisor:
             if self._failed is not None:
                 raise self._failed
             if not self._stopping.is_set():
-                print(f"ready http://{_address(public)} internal http://{_address(internal)}", flush=True)  # noqa: T201 - the line that design, section 10, promises
+                print(f"ready http://{_address(public)} internal http://{_address(internal)}", flush=True)  # noqa: T201 - whoever started us waits for this line
             await self._stopping.wait()
             server.should_exit = True
 

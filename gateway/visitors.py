@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from gateway.envelope import Envelope, Hit
 from gateway.errors import StoreUnavailable
 from gateway.pipeline import Round
-from gateway.ports import Committed, ProfileStore, Stored, VisitorKey, Write
+from gateway.ports import ProfileStore, Stored, VisitorKey, Write
+from gateway.store.keys import PROFILE_LIFETIME_S, TOMBSTONE_LIFETIME_S
 from gateway.telemetry import Telemetry
 from personalize import documents, visits
 from personalize.marks import Marks
@@ -26,22 +27,25 @@ TRIES = 5
 MOST_WAITING = 2_000
 """Hits that may wait for one visitor; more than that is no visitor, and they are told to come later."""
 
-PROFILE_LIFETIME_S = 400 * 86_400
-TOMBSTONE_LIFETIME_S = 5 * 366 * 86_400
-"""As long as the oldest event that a secret key may still bring in."""
-
 BUCKET_EVENTS = 5_000
 BUCKET_REFILL_PER_S = 50
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """What one hit wants of one visitor: add its events, or (with `erase_before`) be erased, or just be read."""
+    """What one hit wants of one visitor: add its events, or (with `erase_before`) be erased, or just be read.
+
+    The envelopes' outcomes are provisional until `done`.
+    """
 
     hit: Hit
     visitor: VisitorKey
     envelopes: list[Envelope]
     erase_before: int = 0
+    decided: int = 0
+    """When the visitor chose to be erased (ms); a choice stored later than that stands."""
+    erased: bool = False
+    """Whether the visitor's tombstone stands after the job."""
     profile: Profile | None = None
     """The visitor's profile after the job; empty for one who is not known."""
     done: bool = False
@@ -68,12 +72,18 @@ class _Lane:
 
 
 class Visitors:
-    """The worker's visitors over a store. `clock` returns ms since 1970 UTC."""
+    """The worker's visitors over a store.
 
-    def __init__(self, store: ProfileStore, telemetry: Telemetry, *, cached: int, clock: Callable[[], int]) -> None:
+    `cached` profiles are kept; after `patience_ms` no further call is made for a hit. `clock` returns ms since 1970.
+    """
+
+    def __init__(
+        self, store: ProfileStore, telemetry: Telemetry, *, cached: int, patience_ms: int, clock: Callable[[], int]
+    ) -> None:
         self._store = store
         self._telemetry = telemetry
         self._cached = cached
+        self._patience_ms = patience_ms
         self._clock = clock
         self._cache: dict[VisitorKey, _Held] = {}
         self._lanes: dict[VisitorKey, _Lane] = {}
@@ -93,6 +103,7 @@ class Visitors:
             jobs = [job]
         else:
             if len(lane.waiting) >= MOST_WAITING:
+                self._telemetry.count(("store_failures",))
                 return
             if not await self._leads(lane, job):
                 return
@@ -132,38 +143,50 @@ class Visitors:
         del self._lanes[key]
 
     async def _apply(self, key: VisitorKey, jobs: list[Job]) -> None:
-        now = self._clock()
-        held = self._cache.get(key)
-        fresh = False
-        if held is None:
-            held = _Held(Profile(), Marks(), room_at=now)
-            if not jobs[0].hit.minted:
-                stored = await self._store.read(key, "")
-                fresh = True
-                if stored is not None:
-                    held = _from_store(stored, held)
+        """Bring the jobs to the store, on what it holds by now, and settle them; raises StoreUnavailable."""
+        begun = self._clock()
+        held, confirmed = await self._held(key, jobs, begun)
         for _ in range(TRIES):
             if jobs[0].erase_before:
                 write, after = self._erasure(held, jobs[0])
             else:
-                write, after = self._attempt(key, held, jobs, now)
-            if write is None:
-                stored = None if fresh else await self._store.read(key, held.profile.revision)
-                if stored is None:
-                    self._finish(key, after, jobs)
-                    return
+                write, after = self._attempt(key, held, jobs, begun)
+            if write is not None:
+                other = await self._committed(write)
+            elif confirmed:
+                other = None
             else:
-                answer = await self._store.commit(write)
-                if isinstance(answer, Committed):
-                    if answer.trimmed:
-                        self._telemetry.count(("log_trimmed",), answer.trimmed)
-                    self._finish(key, after, jobs)
-                    return
-                stored = answer
-                self._telemetry.count(("conflicts",))
-            held = _from_store(stored, held)
-            fresh = True
-        raise StoreUnavailable(f"other workers were first {TRIES} times")
+                other = await self._store.read(key, held.profile.revision)
+            if other is None:
+                self._finish(key, after, jobs)
+                return
+            held, confirmed = _from_store(other, held), True
+            if self._clock() - begun > self._patience_ms:
+                break
+        raise StoreUnavailable("other workers were first again and again, or the store was too slow")
+
+    async def _held(self, key: VisitorKey, jobs: list[Job], now: int) -> tuple[_Held, bool]:
+        """Return what is known of a visitor, and whether the store has just said so itself."""
+        held = self._cache.get(key)
+        if held is not None:
+            return held, False
+        held = _Held(Profile(), Marks(), room_at=now)
+        if jobs[0].hit.minted:
+            return held, False  # nobody else can know this visitor yet
+        stored = await self._store.read(key, "")
+        return held if stored is None else _from_store(stored, held), True
+
+    async def _committed(self, write: Write) -> Stored | None:
+        """Commit; return None when it was applied, else what is stored."""
+        answer = await self._store.commit(write)
+        if isinstance(answer, Stored):
+            self._telemetry.count(("conflicts",))
+            return answer
+        if answer.trimmed:
+            self._telemetry.count(("log_trimmed",), answer.trimmed)
+        if write.erase_before:
+            self._telemetry.count(("erasures", "withdrawal"))
+        return None
 
     def _attempt(self, key: VisitorKey, held: _Held, jobs: list[Job], now: int) -> tuple[Write | None, _Held]:
         """Fold the jobs onto what is held; return the write, or None when nothing would change."""
@@ -189,9 +212,11 @@ class Visitors:
         return write, _Held(profile, marks, r.room, now)
 
     def _erasure(self, held: _Held, job: Job) -> tuple[Write | None, _Held]:
-        """Replace the profile by a tombstone, unless a later choice or erasure already stands."""
+        """Replace the profile by a tombstone, unless a later choice or such a tombstone already stands."""
         profile, before = held.profile, job.erase_before
-        if profile.erased >= before or (profile.consent and profile.consent[0] > before):
+        later_choice = bool(profile.consent) and profile.consent[0] > job.decided
+        job.erased = not later_choice
+        if later_choice or profile.erased >= before:
             return None, held
         self._attempts += 1
         tombstone = Profile(revision=f"{self._boot}{self._attempts:x}", erased=before)

@@ -121,6 +121,7 @@ def _shrunk(profile: Profile, revision: str, gone: Counter[str]) -> tuple[Profil
     """
     p = profile.copy()
     document = encode(p, revision)
+    latest = {matcher: (row[1] if len(row) > 1 else 0, matcher) for matcher, row in p.matchers.items()}
     days = sorted({day for row in _rows(p) for day, _ in counters.days(row)})
     while len(document) > MAX_BYTES and days:
         # Eight days at a time: each round costs an encoding.
@@ -130,7 +131,7 @@ def _shrunk(profile: Profile, revision: str, gone: Counter[str]) -> tuple[Profil
         gone["days"] += 1
         document = encode(p, revision)
     while len(document) > MAX_BYTES and p.matchers:
-        keep = sorted(p.matchers)[: len(p.matchers) // 2]
+        keep = sorted(p.matchers, key=latest.__getitem__, reverse=True)[: len(p.matchers) // 2]
         gone["matcher"] += len(p.matchers) - len(keep)
         p.matchers = {matcher: p.matchers[matcher] for matcher in keep}
         document = encode(p, revision)

@@ -1,7 +1,7 @@
 """Which pages may call: lists of origins, preflights, and the headers that let a page read the answer.
 
 An allowed origin is answered by name with credentials, also on errors; never `*`, never an origin that no site lists
-(Fetch standard, section 3.2; shared/protocols.md, section 2, has what the real clients ask for).
+(Fetch standard, section 3.2). The header names are those that the real clients ask for in their preflights.
 """
 
 from __future__ import annotations

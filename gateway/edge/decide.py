@@ -17,7 +17,7 @@ from gateway.edge.desk import Desk, Intake, late
 from gateway.edge.request import Header, Request, Send, answer
 from gateway.enrich import enriched
 from gateway.envelope import TOO_LATE, Hit
-from gateway.errors import BadRequest, Refused
+from gateway.errors import BadRequest, Refused, StoreUnavailable
 from gateway.identity.consent import allows_reading, in_force
 from gateway.visitors import Job
 from gateway.wire import segment
@@ -50,17 +50,22 @@ class Decisions:
         reader = _reader(desk, intake)
         await self._within_deadline(desk, intake, reader)
         outcomes = intake.outcomes(TOO_LATE)
-        hit.facts = _facts(intake)
+        if intake.withdrawal is not None and not intake.withdrawal.done:
+            # An erasure has no degraded answer: the visitor must not believe in one that did not happen.
+            desk.count(desk.take_back(outcomes))
+            raise StoreUnavailable("the store did not answer, so nothing was erased yet", hint="send it again")
+        facts = _facts(intake)
         degraded = not all(job.done for job in (*intake.jobs, *([reader] if reader else [])))
-        profile, context = _what_may_be_read(intake, reader, degraded=degraded)
+        profile, context = _what_may_be_read(intake, reader, facts, degraded=degraded)
         plan, now = hit.site.plan, hit.received
         view = View(plan, profile, context, now)
         decisions = decide_in(view, plan, placements, explain=explain)
-        token_id = reader.visitor.id if reader is not None and reader.visitor.kind == "a" else ""
-        tokens = desk.tokens
+        token_id = _token_id(desk, hit)
         answered = counted(outcomes)
         answered["placements"] = {
-            d.placement: _shown(d, tokens.make(hit.site.key, token_id, d, plan.version, now) if d.block else None)
+            d.placement: _shown(
+                d, desk.tokens.make(hit.site.key, token_id, d, plan.version, now) if token_id and d.block else None
+            )
             for d in decisions
         }
         if profile is not None:
@@ -75,7 +80,7 @@ class Decisions:
     async def _within_deadline(self, desk: Desk, intake: Intake, reader: Job | None) -> None:
         """Run the jobs, but give up waiting at the deadline; what is under way goes on."""
         work: Coroutine[Any, Any, None]
-        if intake.withdrawal is not None or intake.jobs:
+        if intake.jobs:
             work = desk.run(intake)
             jobs = intake.jobs
         elif reader is not None:
@@ -141,7 +146,15 @@ def _reader(desk: Desk, intake: Intake) -> Job | None:
     return job
 
 
-def _what_may_be_read(intake: Intake, reader: Job | None, *, degraded: bool) -> tuple[Profile | None, Context]:
+def _token_id(desk: Desk, hit: Hit) -> str:
+    """Return the id that a token is bound to: the visitor's whose reaction will come back, "" when nobody's can."""
+    visitor = desk.decision_visitor(hit)
+    return visitor.id if visitor is not None and visitor.kind != "c" else ""
+
+
+def _what_may_be_read(
+    intake: Intake, reader: Job | None, facts: Facts, *, degraded: bool
+) -> tuple[Profile | None, Context]:
     """Return the profile for the decision (None: not read) with what the visitor allows."""
     hit = intake.hit
     profile = reader.profile if reader is not None else None
@@ -154,7 +167,7 @@ def _what_may_be_read(intake: Intake, reader: Job | None, *, degraded: bool) -> 
     elif degraded:
         unread = "degraded"
     known = reader is not None and reader.visitor.kind == "k"
-    context = Context(hit.facts, consent, known=known, unread=unread)
+    context = Context(facts, consent, known=known, unread=unread)
     return (None, context) if unread else (profile or Profile(), context)
 
 

@@ -42,13 +42,17 @@ _BREATH = 200
 
 @dataclass(slots=True)
 class Intake:
-    """A hit with its events on their way; `jobs` hold one visitor's events each."""
+    """A hit with its events on their way; `jobs` hold one visitor's events each, or one erasure."""
 
     hit: Hit
     envelopes: list[Envelope]
     bad: list[BadEvent]
     jobs: list[Job] = field(default_factory=list)
-    withdrawal: Job | None = None
+
+    @property
+    def withdrawal(self) -> Job | None:
+        """The erasure that the hit asks for, which is then its only job."""
+        return self.jobs[0] if self.jobs and self.jobs[0].erase_before else None
 
     def outcomes(self, waiting: Outcome) -> list[tuple[int, str, Outcome]]:
         """Return (position, message id, outcome) of every event; `waiting` stands for those without an answer."""
@@ -169,7 +173,7 @@ class Desk:
             if hit.signal is not None and hit.visitor_id:
                 collected = max((e.event.time for e in envelopes), default=hit.received)
                 key = VisitorKey(hit.site.key, "a", hit.visitor_id)
-                intake.withdrawal = Job(hit, key, [], erase_before=collected)
+                intake.jobs = [Job(hit, key, [], erase_before=hit.received, decided=collected)]
             return
         if envelopes and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
             hit.minted = new_visitor_id()
@@ -190,20 +194,18 @@ class Desk:
 
     async def run(self, intake: Intake) -> None:
         """Bring all jobs to the visitors; each is done, or the store has failed it, afterwards."""
-        jobs = intake.jobs if intake.withdrawal is None else [intake.withdrawal]
+        jobs = intake.jobs
         if len(jobs) == 1:
             await self.visitors.submit(jobs[0])
         elif jobs:
             await asyncio.gather(*(self.visitors.submit(job) for job in jobs))
-        if intake.withdrawal is not None and intake.withdrawal.done:
-            self.telemetry.count(("erasures", "withdrawal"))
 
     def cookie_headers(self, intake: Intake) -> list[Header]:
         """Return the Set-Cookie header that the answer needs: a new cookie, a renewed one, or its removal."""
         hit = intake.hit
-        if intake.withdrawal is not None:
-            return [(b"set-cookie", self._cookies.expired(hit.site))]
         for job in intake.jobs:
+            if job.erase_before:
+                return [(b"set-cookie", self._cookies.expired(hit.site))] if job.erased else []
             if job.visitor.kind == "a" and job.done and (job.opened_visit or hit.minted) and _kept(job):
                 return [(b"set-cookie", self._cookies.header(hit.site, job.visitor.id))]
         return []
@@ -249,4 +251,6 @@ def _has_bad_token(envelope: Envelope) -> bool:
         and event.type == "track"
         and event.name.lower() in REACTION_NAMES
         and "decision" in event.properties
+        and envelope.visitor is not None
+        and envelope.visitor.kind != "c"
     )

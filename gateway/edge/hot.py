@@ -12,7 +12,7 @@ from gateway.edge.collect import Handler, batch, single
 from gateway.edge.decide import Decisions
 from gateway.edge.desk import Desk
 from gateway.edge.request import Disconnected, Receive, Request, Scope, Send, answer_empty, answer_error
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, Internal
 
 log = logging.getLogger("tuttu")
 
@@ -24,10 +24,6 @@ _SINGLES = {
     "group": "g",
     "alias": "a",
 }
-
-
-class Internal(GatewayError):
-    """An error of ours; the client may send the request again."""
 
 
 class FrontDoor:

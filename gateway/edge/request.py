@@ -49,17 +49,14 @@ class Request:
         length = self.headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length) > limit:
             raise _too_large(limit)
-        message = await self._receive()
-        if message.get("more_body"):
-            try:
-                async with asyncio.timeout(deadline_s):
-                    body = await self._rest(message, limit)
-            except TimeoutError as err:
-                raise TooSlow(
-                    f"the body did not arrive within {deadline_s:g} s", hint="send it again, in smaller batches"
-                ) from err
-        else:
-            body = _chunk(message)
+        try:
+            async with asyncio.timeout(deadline_s):
+                message = await self._receive()
+                body = await self._rest(message, limit) if message.get("more_body") else _chunk(message)
+        except TimeoutError as err:
+            raise TooSlow(
+                f"the body did not arrive within {deadline_s:g} s", hint="send it again, in smaller batches"
+            ) from err
         encoding = self.headers.get(b"content-encoding", b"identity").strip().lower()
         if encoding == b"gzip":
             return _gunzipped(body, limit)

@@ -46,7 +46,7 @@ def site_routes(desk: Desk) -> Starlette:
 
 
 def segment_settings(key: str, request: Request) -> dict[str, object]:
-    """Return what analytics-next wants before it sends anything (shared/protocols.md, section 1.3)."""
+    """Return what analytics-next wants: without `apiKey` it sends no key, without `Segment.io` it sends elsewhere."""
     host = request.headers.get("host", "")
     return {
         "integrations": {

@@ -1,4 +1,4 @@
-"""What a request tells about its visitor. ENRICHERS is the one list; its order is meaning: bots need the agent."""
+"""What a request tells about its visitor. ENRICHERS is the one list; a later one may use what an earlier one put."""
 
 from __future__ import annotations
 

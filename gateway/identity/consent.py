@@ -1,4 +1,4 @@
-"""What a visitor allows: purposes, their precedence, and what follows from them (design, section 6)."""
+"""What a visitor allows: purposes, their precedence, and what follows from them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,23 @@ _COLLECTING = frozenset({"analytics", "personalization"})
 
 
 def signal_of(body: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the purposes that the request's own `consent` list allows, None if it carries none; raises BadRequest."""
+    """Return the purposes that the request's own `consent` list allows, None if it carries none; raises BadRequest.
+
+    Purposes that are not the gateway's are left out. A list of nothing else is refused: read as "nothing allowed", a
+    misspelt word would erase a visitor.
+    """
     listed = body.get("consent")
     if listed is None:
         return None
     if not isinstance(listed, list) or not all(isinstance(x, str) for x in listed):
         raise BadRequest('"consent" is not a list of texts', hint='send "consent": ["analytics", "personalization"]')
-    return frozenset(listed) & PURPOSES
+    signal = frozenset(listed) & PURPOSES
+    if listed and not signal:
+        raise BadRequest(
+            f'"consent" names none of {", ".join(sorted(PURPOSES))}',
+            hint='send "consent": [] if the visitor allows nothing; that erases what is stored',
+        )
+    return signal
 
 
 def in_force(signal: frozenset[str] | None, profile: Profile | None, default: frozenset[str]) -> frozenset[str]:

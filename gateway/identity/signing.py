@@ -26,7 +26,9 @@ class KeyRing:
     def verifies(self, text: str, key_id: str, mac: str) -> bool:
         """Tell whether the mac was made over this text by one of the ring's keys."""
         key = self._keys.get(key_id)
-        return key is not None and hmac.compare_digest(self._mac(key, key_id, text), mac)
+        if key is None or not mac.isascii():
+            return False
+        return hmac.compare_digest(self._mac(key, key_id, text), mac)
 
     def _mac(self, key: bytes, key_id: str, text: str) -> str:
         digest = blake2b(f"{key_id}\0{text}".encode(), digest_size=15, key=key, person=self._person).digest()

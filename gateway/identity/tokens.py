@@ -20,7 +20,7 @@ class Tokens:
         self._ring = KeyRing(tuple(keys), b"tuttu decision")
 
     def make(self, site: str, visitor_id: str, decision: Decision, plan_version: str, now: int) -> str:
-        """Return the token of a decision; `visitor_id` is the cookie's id, "" when there is none."""
+        """Return the token of a decision for the visitor with this id."""
         fields = [
             site, decision.placement, decision.block, decision.variant, plan_version, _hash(visitor_id), now,
             decision.reason,
@@ -32,19 +32,17 @@ class Tokens:
         """Return what a token of this site and visitor says, None for any other text."""
         payload, _, rest = token.partition(".")
         key_id, _, mac = rest.partition(".")
-        if not visitor_id or not self._ring.verifies(payload, key_id, mac):
+        if not self._ring.verifies(payload, key_id, mac):
             return None
         try:
             fields = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         except (binascii.Error, orjson.JSONDecodeError):
             return None
         of_site, placement, block, variant, version, of_visitor, decided, reason = fields
-        if of_site != site or of_visitor != _hash(visitor_id) or block is None:
+        if of_site != site or of_visitor != _hash(visitor_id):
             return None
         return Shown(placement, block, variant or "", version, decided, reason)
 
 
 def _hash(visitor_id: str) -> str:
-    if not visitor_id:
-        return ""
     return base64.urlsafe_b64encode(blake2b(visitor_id.encode(), digest_size=9, person=b"token").digest()).decode()

@@ -1,7 +1,8 @@
-"""Who is it: the signed first-party cookie, verified ids and claims (design, section 6).
+"""Who is it: the signed first-party cookie, verified ids and claims.
 
-A request with a valid cookie is that visitor. Without one, a browser on the site's own origin becomes a new visitor and
-gets a cookie; anything else only claims who it is, and a claim is written but never read back.
+A request with a valid cookie is that visitor. Without one, a request that names no client id, or that comes from the
+site's own pages, becomes a new visitor and gets a cookie (see `may_be_new`). Anything else only claims who it is, and a
+claim is written but never read back.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Segment's HTTP API as its own clients and RudderStack's speak it (shared/protocols.md has what each one sends).
+"""Segment's HTTP API as its own clients and RudderStack's speak it.
 
 The decoders are total: whatever bytes come in, out come events, each bad event with its own reason, or one
 BadRequest for the whole body. Content types are not trusted: clients send JSON as text/plain and as forms.
@@ -33,8 +33,8 @@ _IDS = ("userId", "anonymousId", "groupId", "previousId")
 _OBJECTS = ("properties", "traits", "context")
 _FORBIDDEN = frozenset({"__proto__", "constructor", "prototype"})
 _SERVER_LIBRARIES = frozenset(
-    {"analytics-python", "@segment/analytics-node", "analytics-node", "analytics-java", "analytics-go", "analytics-ruby",
-     "analytics-php", "Analytics.NET"}
+    {"analytics-python", "@segment/analytics-node", "analytics-node", "analytics-java", "analytics-go",
+     "analytics-ruby", "analytics-php", "Analytics.NET"}
 )  # fmt: skip
 
 
@@ -129,7 +129,6 @@ def decode_event(raw: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> En
         group_id=_text(raw.get("groupId")),
         properties=properties,
         traits=raw.get("traits") or _context_traits(kind, context),
-        facts=hit.facts,
         browser=not (hit.secret and not hit.visitor_id) and not _from_server(raw, context),
     )
     return Envelope(index, raw, event, fingerprint, _text(raw.get("anonymousId")), clamped)

@@ -26,7 +26,7 @@ def parse_time(value: Any) -> int:
             ms = int(moment.timestamp() * 1000)
         except (OverflowError, ValueError):
             return 0
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif isinstance(value, int | float) and _OLDEST_MS <= value <= _NEWEST_MS:
         ms = int(value)
     else:
         return 0

@@ -19,8 +19,10 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
     max_leaves=20,
 )
-FIELDS = ["type", "event", "name", "userId", "anonymousId", "groupId", "previousId", "messageId", "properties", "traits",
-          "context", "timestamp", "originalTimestamp", "sentAt", "channel"]  # fmt: skip
+FIELDS = [
+    *("type", "event", "name", "userId", "anonymousId", "groupId", "previousId", "messageId", "properties"),
+    *("traits", "context", "timestamp", "originalTimestamp", "sentAt", "channel"),
+]
 
 
 def decoded(raw: Any, kind: str = "", **fields: Any) -> Envelope | BadEvent:

@@ -79,7 +79,7 @@ def folded(arriving: list[Event], start: Profile | None = None) -> Profile:
     return profile
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(events(), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(arriving: list[Event], random: Random) -> None:
     shuffled = arriving.copy()
@@ -87,7 +87,7 @@ def test_the_order_of_arrival_does_not_matter(arriving: list[Event], random: Ran
     assert folded(arriving) == folded(shuffled)
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(events())
 def test_a_document_gives_the_profile_back(arriving: list[Event]) -> None:
     profile = folded(arriving)
