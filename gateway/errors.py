@@ -2,7 +2,7 @@
 
 GatewayError
 ├── BadRequest          400  bad_json, bad_shape, bad_encoding
-├── Refused             401 bad_write_key; 403 origin_not_allowed, secret_key_in_browser
+├── Refused             401 bad_write_key, bad_admin_token; 403 origin_not_allowed, secret_key_in_browser
 ├── TooSlow             408  too_slow
 ├── TooLarge            413  too_large
 ├── BadContentEncoding  415  bad_content_encoding
@@ -42,7 +42,7 @@ class Refused(GatewayError):
 
     def __init__(self, message: str, *, hint: str = "", code: str = "bad_write_key") -> None:
         super().__init__(message, hint=hint, code=code)
-        self.status = 401 if code == "bad_write_key" else 403
+        self.status = 401 if code in ("bad_write_key", "bad_admin_token") else 403
 
 
 class TooSlow(GatewayError):

@@ -6,6 +6,7 @@ Started as `python -m gateway.worker <listening fd> <control fd>`; everything el
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -62,6 +63,7 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
             backlog=2048,
         )
     )
+    _calm_collector()
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await line.say({"ready": True})
     answering = asyncio.create_task(_answer(line, gateway, connection))
@@ -74,6 +76,16 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
             os._exit(1)
     answering.cancel()
     await connection.close()
+
+
+def _calm_collector() -> None:
+    """Let the cycle collector look at what is young, and rarely at the cached profiles, which have no cycles.
+
+    With the default thresholds it walks all of them again and again (docs/decisions/003).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 async def _answer(line: Line, gateway: Gateway, connection: StoreConnection) -> None:

@@ -106,6 +106,7 @@ def _wants_receipts(desk: Desk, request: Request) -> bool:
     if not desk.is_admin(request):
         raise Refused(
             "explain=1 comes without the admin token",
+            code="bad_admin_token",
             hint="send Authorization: Bearer <admin_token> (see secrets.toml), and the write key in the body",
         )
     return True

@@ -22,9 +22,6 @@ MARKS_LIFETIME_S = 48 * 3_600
 TOMBSTONE_LIFETIME_S = 5 * 366 * 86_400
 """Five years, each taken as a leap year: as old as an event may be that is replayed under a secret key."""
 
-LOG_CAP = 4_096
-"""Entries that one partition's log may hold: about a million in all, some 400 MB with entries of 350 bytes."""
-
 
 def visitor_name(visitor: VisitorKey) -> str:
     """Return the visitor's name inside keys: `<site>:<kind>:<id>`."""

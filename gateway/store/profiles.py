@@ -32,7 +32,7 @@ _LOG_KEYS = [_bulk(keys.log_key(partition)) for partition in range(keys.PARTITIO
 class RedisProfiles:
     """A ProfileStore over one connection; `log_cap` is how many entries a partition's log may hold."""
 
-    def __init__(self, connection: StoreConnection, *, log_cap: int = keys.LOG_CAP) -> None:
+    def __init__(self, connection: StoreConnection, *, log_cap: int) -> None:
         self._send = connection.send
         self._limits = f"\r\n{_bulk(str(keys.MARKS_LIFETIME_S))}{_bulk(str(log_cap))}".encode()
 

@@ -28,7 +28,7 @@ class _Contents:
 class FakeStore:
     """A store in memory. Switches: `down` refuses every call, `latency_s` delays each, `roll_back` forgets writes."""
 
-    def __init__(self, *, log_cap: int = keys.LOG_CAP) -> None:
+    def __init__(self, *, log_cap: int = 10_000) -> None:
         self.down = False
         self.latency_s = 0.0
         self.reads = 0

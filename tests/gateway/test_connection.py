@@ -95,7 +95,7 @@ async def test_all_calls_of_a_tick_leave_in_one_write_and_are_answered_in_order(
 
 
 async def test_calls_of_many_tasks_share_a_write(connection: StoreConnection) -> None:
-    profiles = RedisProfiles(connection)
+    profiles = RedisProfiles(connection, log_cap=1000)
     transport = count_writes(connection)
     results = await asyncio.gather(*(profiles.commit(write(n)) for n in range(100)))
     assert results == [Committed(0)] * 100
@@ -113,7 +113,7 @@ async def test_cancelled_calls_leave_the_others_in_order(connection: StoreConnec
 
 
 async def test_forgotten_scripts_are_loaded_again(connection: StoreConnection) -> None:
-    profiles = RedisProfiles(connection)
+    profiles = RedisProfiles(connection, log_cap=1000)
     for _ in range(2):
         await connection.call("SCRIPT", "FLUSH")
         await connection.call("FLUSHALL")
@@ -210,7 +210,7 @@ async def test_it_starts_without_a_store_and_finds_it_later(tmp_path: Path) -> N
 
 
 async def test_a_replica_is_refused_until_it_is_a_primary(server: EmbeddedStore, connection: StoreConnection) -> None:
-    profiles = RedisProfiles(connection)
+    profiles = RedisProfiles(connection, log_cap=1000)
     async with Redis.from_url(server.url) as admin:
         await admin.replicaof("127.0.0.1", "1")
         with pytest.raises(StoreUnavailable, match="read-only replica"):
@@ -224,7 +224,7 @@ async def test_a_replica_is_refused_until_it_is_a_primary(server: EmbeddedStore,
 
 
 async def test_a_full_store_refuses_and_changes_nothing(server: EmbeddedStore, connection: StoreConnection) -> None:
-    profiles = RedisProfiles(connection)
+    profiles = RedisProfiles(connection, log_cap=1000)
     await profiles.commit(write(1))
     async with Redis.from_url(server.url) as admin:
         await admin.config_set("maxmemory", 1)
