@@ -14,7 +14,7 @@ from gateway.envelope import Site
 from gateway.identity.tokens import Tokens
 from gateway.identity.visitor import Cookies
 from gateway.ports import ProfileStore
-from gateway.reload import load_plan
+from gateway.reload import plan_of, read_rules
 from gateway.settings import Settings
 from gateway.telemetry import Telemetry
 from gateway.visitors import Visitors
@@ -26,8 +26,22 @@ def clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-def sites_of(settings: Settings, secret_keys: Mapping[str, str]) -> list[Site]:
-    """Return the sites with their rules compiled; raises RulesError with all problems of a site's rules."""
+def read_site_rules(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return the rule files of each site that has some, so that all workers compile the very same ones.
+
+    Raises RulesError with all problems, before anything is started or replaced.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for site in settings.site:
+        if site.rules:
+            files = read_rules(Path(site.rules))
+            plan_of(files, site.time_zone)
+            found[site.key] = {name: content.decode() for name, content in files.items()}
+    return found
+
+
+def sites_of(settings: Settings, secret_keys: Mapping[str, str], rules: Mapping[str, Mapping[str, str]]) -> list[Site]:
+    """Return the sites with their rules, as read_site_rules has read them, compiled."""
     return [
         Site(
             key=site.key,
@@ -35,7 +49,7 @@ def sites_of(settings: Settings, secret_keys: Mapping[str, str]) -> list[Site]:
             origins=site.origins,
             cookie_domain=site.cookie_domain,
             consent=frozenset(site.consent),
-            plan=load_plan(Path(site.rules), site.time_zone) if site.rules else empty_plan(site.time_zone),
+            plan=plan_of(rules[site.key], site.time_zone) if site.key in rules else empty_plan(site.time_zone),
         )
         for site in settings.site
     ]

@@ -104,6 +104,8 @@ class Envelope:
     event: Event
     fingerprint: bytes
     anonymous_id: str = ""
+    client_time: int = 0
+    """When it happened by the client's own clock (ms); 0 when it did not say."""
     clamped: bool = False
     visitor: VisitorKey | None = None
     outcome: Outcome | None = None

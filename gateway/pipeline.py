@@ -14,7 +14,7 @@ import orjson
 
 from gateway.enrich import enriched
 from gateway.envelope import DUPLICATE, ERASED, NO_CONSENT, STORED, TOO_HOT, Envelope, Hit, Outcome
-from gateway.identity.consent import allows_profile, in_force
+from gateway.identity.consent import allows_profile, allows_reading, in_force
 from gateway.identity.tokens import Tokens
 from gateway.identity.visitor import visitor_of
 from gateway.ports import VisitorKey
@@ -109,7 +109,6 @@ class Round:
 
     def apply(self, hit: Hit, envelopes: Sequence[Envelope]) -> None:
         """Run one hit's events through APPLICATION; every envelope has its outcome afterwards."""
-        self.consent = in_force(hit.signal, self.profile, hit.site.consent)
         for envelope in envelopes:
             envelope.outcome = STORED
             for step in APPLICATION:
@@ -119,14 +118,16 @@ class Round:
                     break
 
 
-def drop_no_consent(r: Round, _hit: Hit, _envelope: Envelope) -> Outcome | None:
+def drop_no_consent(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
     """Keep nothing without analytics and without personalization."""
+    r.consent = in_force(hit.signal, r.profile, hit.site.consent, envelope.event.time)
     return None if allows_profile(r.consent) else NO_CONSENT
 
 
 def drop_erased(r: Round, _hit: Hit, envelope: Envelope) -> Outcome | None:
-    """Keep out what lies before an erasure, however late it comes."""
-    return ERASED if envelope.event.time <= r.profile.erased else None
+    """Keep out what lies before an erasure, however late it comes, by our clock or by the client's own."""
+    erased = r.profile.erased
+    return ERASED if erased and (envelope.event.time <= erased or 0 < envelope.client_time <= erased) else None
 
 
 def drop_duplicate(r: Round, _hit: Hit, envelope: Envelope) -> Outcome | None:
@@ -176,6 +177,8 @@ def _entry(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
     """Return the log entry: short keys for what the gateway established, Segment's own for what the client sent."""
     event, raw = envelope.event, envelope.raw
     sent = {name: raw[name] for name in _KEPT if raw.get(name) is not None}
+    if event.traits:
+        sent["traits"] = event.traits  # also those that came in the context
     context = raw.get("context")
     if context:
         sent["context"] = {name: value for name, value in context.items() if name not in _CONTEXT_LEFT_OUT}
@@ -201,8 +204,10 @@ def _receipt(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
     if shown is None:  # the caller checked; this keeps the types honest
         return {}
     plan = hit.site.plan
-    context = Context(envelope.event.facts, r.consent, known=r.visitor.kind == "k")
-    decision = decide(plan, r.profile, context, [shown.placement], r.now, explain=True)[0]
+    reads = allows_reading(r.consent)
+    facts, known = envelope.event.facts, r.visitor.kind == "k"
+    context = Context(facts, r.consent, known=known, unread="" if reads else "no_consent")
+    decision = decide(plan, r.profile if reads else None, context, [shown.placement], r.now, explain=True)[0]
     candidates = decision.receipt.candidates if decision.receipt else ()
     return {
         "placement": shown.placement,

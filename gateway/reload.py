@@ -5,6 +5,7 @@ Nothing here replaces a running plan; whoever calls decides what to do with a fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from personalize.errors import RulesError, RulesInvalid
@@ -42,7 +43,12 @@ def load_plan(folder: Path, time_zone: str) -> Plan:
     Raises RulesInvalid with every problem when the files make no plan, RulesError when there are none, and
     zoneinfo.ZoneInfoNotFoundError for a zone that does not exist.
     """
-    rules, problems = load(read_rules(folder))
+    return plan_of(read_rules(folder), time_zone)
+
+
+def plan_of(files: Mapping[str, bytes | str], time_zone: str) -> Plan:
+    """Return the plan of rule files that were read already; raises as load_plan, but for a missing folder."""
+    rules, problems = load(files)
     if rules is None:
         raise RulesInvalid(problems)
     return compile_rules(rules, time_zone)

@@ -9,6 +9,7 @@ secret_key = "…"                      # for the site's own servers
 
 from __future__ import annotations
 
+import json
 import os
 import secrets as random
 import tomllib
@@ -49,9 +50,9 @@ def load_secrets(data: Path, sites: Sequence[str]) -> Secrets:
     )
     if min(len(key) for key in found.cookie_keys) < 16:
         raise StartupError(f"{path}: a cookie key is shorter than 16 characters; take a longer one")
-    text = _as_toml(found)
-    if not path.exists() or path.read_text("utf-8") != text:
-        _write(path, text)
+    complete = all(table.get(name) for name in ("cookie_keys", "admin_password", "admin_token"))
+    if not complete or not found.secret_keys.keys() <= of_sites.keys():
+        _write(path, _as_toml(found))
     return found
 
 
@@ -62,13 +63,18 @@ def _new() -> str:
 def _as_toml(s: Secrets) -> str:
     lines = [
         "# Made by tuttu. Keep it secret; the newest cookie key comes first.",
-        "cookie_keys = [" + ", ".join(f'"{key}"' for key in s.cookie_keys) + "]",
-        f'admin_password = "{s.admin_password}"',
-        f'admin_token = "{s.admin_token}"',
+        f"cookie_keys = [{', '.join(map(_quoted, s.cookie_keys))}]",
+        f"admin_password = {_quoted(s.admin_password)}",
+        f"admin_token = {_quoted(s.admin_token)}",
     ]
     for site, key in sorted(s.secret_keys.items()):
-        lines += ["", f"[site.{site}]", f'secret_key = "{key}"']
+        lines += ["", f"[site.{site}]", f"secret_key = {_quoted(key)}"]
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a TOML string; JSON's escapes are TOML's (TOML 1.0, basic strings)."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _write(path: Path, text: str) -> None:

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from gateway.errors import StartupError
 from personalize.model import PURPOSES
 
+_NEAR = 0.85
+
 _DEMO_ORIGINS = ("http://localhost:*", "http://127.0.0.1:*")
 
 
@@ -123,6 +125,8 @@ def load_settings(config: Path | None, environ: Mapping[str, str], flags: Mappin
     `flags` holds what the command line gave: the fields of `[gateway]`, and `data`, `redis`, `rules`.
     """
     table = _read(config) if config else {}
+    if not isinstance(table.get("gateway", {}), dict):
+        raise StartupError(f"{config}: gateway is not a table; write [gateway] and its settings below it")
     gateway = {**table.get("gateway", {}), **_from_environment(environ)}
     gateway |= {k: v for k, v in flags.items() if k in GatewaySettings.model_fields and v is not None}
     sites = table.get("site") or [_demo_site()]
@@ -169,8 +173,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     known = {f"TUTTU_{name.upper()}" for name in GatewaySettings.model_fields} | {"TUTTU_DATA", "TUTTU_REDIS"}
     for name in environ:
         if name.startswith("TUTTU_") and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            raise StartupError(f"{name}: there is no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+            near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+            if near:  # others may be the platform's own: Kubernetes names a service "tuttu" in its variables
+                raise StartupError(f"{name}: there is no such setting; did you mean {near[0]}?")
     found: dict[str, Any] = {}
     for name in GatewaySettings.model_fields:
         text = environ.get(f"TUTTU_{name.upper()}")

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import uvicorn
@@ -34,6 +34,7 @@ DRAIN_S = 15.0
 _SHORT_LIFE_S = 5.0
 _LONGEST_PAUSE_S = 5.0
 _REPORT_WITHIN_S = 1.0
+_SWEEP_WITHIN_S = 10.0
 
 
 @dataclass(slots=True)
@@ -57,16 +58,16 @@ class InternalServer(uvicorn.Server):
 
 
 class Supervisor:
-    """Runs a whole gateway until it is told to stop."""
+    """Runs a whole gateway until it is told to stop; `rules` are the rule files by site, checked already."""
 
-    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+    def __init__(self, settings: Settings, secrets: Secrets, rules: Mapping[str, Mapping[str, str]]) -> None:
         self._settings = settings
+        self._rules = rules
         self._secrets = secrets
         self._store: EmbeddedStore | None = None
         self._workers: dict[int, _Worker] = {}
         self._own = Telemetry()
         self._stopping = asyncio.Event()
-        self._failed: StartupError | None = None
 
     async def run(self) -> None:
         """Start everything, print the ready line, serve until SIGTERM or SIGINT, then stop everything in order."""
@@ -77,7 +78,7 @@ class Supervisor:
             public = stack.enter_context(_listener(self._settings.gateway.host, self._settings.gateway.port, "port"))
             internal = stack.enter_context(self._internal_listener(public.getsockname()[1]))
             url = self._settings.redis or await self._embedded(stack)
-            client = Redis.from_url(url)
+            client = Redis.from_url(url, socket_timeout=_SWEEP_WITHIN_S)
             stack.push_async_callback(client.aclose)
             stack.push_async_callback(_ended, asyncio.create_task(sweep(RedisLog(client))))
             server = await self._serve_internal(stack, internal)
@@ -86,8 +87,6 @@ class Supervisor:
             ]
             stack.push_async_callback(self._stop_workers, keepers)
             await self._all_ready()
-            if self._failed is not None:
-                raise self._failed
             if not self._stopping.is_set():
                 print(f"ready http://{_address(public)} internal http://{_address(internal)}", flush=True)  # noqa: T201 - whoever started us waits for this line
             await self._stopping.wait()
@@ -133,23 +132,35 @@ class Supervisor:
         pause = 0.0
         while not self._stopping.is_set():
             born = loop.time()
-            worker = await self._start(number, listener, store_url)
-            self._workers[number] = worker
-            poll = asyncio.create_task(self._poll(worker))
-            await self._listen(worker)
-            poll.cancel()
-            code = await worker.process.wait()
-            del self._workers[number]
-            if worker.snapshot is not None:
-                self._own = add_up([self._own.snapshot(), {**worker.snapshot, "gauges": {}}])
-            worker.line.close()
-            if self._stopping.is_set() or self._failed is not None:
+            try:
+                ending = await self._live(number, listener, store_url)
+            except OSError as err:  # no process, descriptor or memory to be had
+                ending = f"could not be started: {err}"
+            if self._stopping.is_set():
                 return
-            log.error("worker %d (process %d) ended with code %d; starting it again", number, worker.process.pid, code)
+            log.error("worker %d %s; starting it again", number, ending)
             self._own.count(("worker_restarts",))
             pause = min(pause * 2 or 0.1, _LONGEST_PAUSE_S) if loop.time() - born < _SHORT_LIFE_S else 0.0
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause or 0.001)
+
+    async def _live(self, number: int, listener: socket.socket, store_url: str) -> str:
+        """Run one worker until it ends and return how it ended."""
+        worker = await self._start(number, listener, store_url)
+        self._workers[number] = worker
+        if self._stopping.is_set():
+            worker.process.terminate()
+        poll = asyncio.create_task(self._poll(worker))
+        try:
+            await self._listen(worker)
+        finally:
+            poll.cancel()
+            code = await worker.process.wait()
+            del self._workers[number]
+            worker.line.close()
+            if worker.snapshot is not None:
+                self._own = add_up([self._own.snapshot(), {**worker.snapshot, "gauges": {}}])
+        return f"(process {worker.process.pid}) ended with code {code}"
 
     async def _start(self, number: int, listener: socket.socket, store_url: str) -> _Worker:
         ours, theirs = socket.socketpair()
@@ -168,6 +179,7 @@ class Supervisor:
                 "cookie_keys": self._secrets.cookie_keys,
                 "admin_token": self._secrets.admin_token,
                 "secret_keys": self._secrets.secret_keys,
+                "rules": self._rules,
                 "store": store_url,
             }
         )
@@ -176,10 +188,7 @@ class Supervisor:
     async def _listen(self, worker: _Worker) -> None:
         """Take what a worker says until its line ends."""
         while (message := await worker.line.hear()) is not None:
-            if "failed" in message:
-                self._failed = StartupError(str(message["failed"]))
-                self._stopping.set()
-            elif "ready" in message:
+            if "ready" in message:
                 worker.ready.set()
             else:
                 worker.snapshot = {"counters": message["counters"], "gauges": message["gauges"]}
@@ -220,7 +229,7 @@ class Supervisor:
 
     async def _telemetry(self) -> Telemetry:
         """Return the sum over parent, workers and workers that have ended, as of now."""
-        for worker in self._workers.values():
+        for worker in list(self._workers.values()):
             worker.reported.clear()
             await worker.line.say({"ask": "report"})
         with contextlib.suppress(TimeoutError):
@@ -253,9 +262,9 @@ def _listener(host: str, port: int, setting: str) -> socket.socket:
         listener.bind((host, port))
         listener.listen(BACKLOG)
         listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
-    except OSError as err:
+    except (OSError, OverflowError) as err:
         listener.close()
-        raise StartupError(f"cannot listen on {host}:{port}: {err.strerror}; choose another {setting}") from err
+        raise StartupError(f"cannot listen on {host}:{port}: {err}; choose another {setting}") from err
     return listener
 
 

@@ -8,10 +8,13 @@ answered before the store said yes.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import orjson
 
 from gateway.envelope import Envelope, Hit
 from gateway.errors import StoreUnavailable
@@ -22,6 +25,8 @@ from gateway.telemetry import Telemetry
 from personalize import documents, visits
 from personalize.marks import Marks
 from personalize.profiles import Profile
+
+log = logging.getLogger("tuttu")
 
 TRIES = 5
 MOST_WAITING = 2_000
@@ -123,8 +128,10 @@ class Visitors:
 
     async def _leads(self, lane: _Lane, job: Job) -> bool:
         """Wait for the lane; return whether this job is to run the next call, rather than having been run along."""
-        job.turn = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        job.turn = loop.create_future()
         lane.waiting.append(job)
+        bell = loop.call_later(self._patience_ms / 1000, self._give_up, lane, job)
         try:
             return await job.turn
         except asyncio.CancelledError:
@@ -133,6 +140,19 @@ class Visitors:
             if job.turn.done() and not job.turn.cancelled() and job.turn.result():
                 self._pass_on(job.visitor, lane)
             raise
+        finally:
+            bell.cancel()
+
+    def _give_up(self, lane: _Lane, job: Job) -> None:
+        """Let a job that has waited long enough go without an answer from the store."""
+        if job.turn is None or job.turn.done():
+            return
+        if job in lane.waiting:
+            lane.waiting.remove(job)
+        else:
+            job.given_up = True  # its call is under way and may still land
+        job.turn.set_result(False)
+        self._telemetry.count(("store_failures",))
 
     def _pass_on(self, key: VisitorKey, lane: _Lane) -> None:
         """Let the next waiting job lead, or close the lane."""
@@ -160,7 +180,7 @@ class Visitors:
             if other is None:
                 self._finish(key, after, jobs)
                 return
-            held, confirmed = _from_store(other, held), True
+            held, confirmed = _from_store(key, other, held), True
             if self._clock() - begun > self._patience_ms:
                 break
         raise StoreUnavailable("other workers were first again and again, or the store was too slow")
@@ -174,7 +194,7 @@ class Visitors:
         if jobs[0].hit.minted:
             return held, False  # nobody else can know this visitor yet
         stored = await self._store.read(key, "")
-        return held if stored is None else _from_store(stored, held), True
+        return held if stored is None else _from_store(key, stored, held), True
 
     async def _committed(self, write: Write) -> Stored | None:
         """Commit; return None when it was applied, else what is stored."""
@@ -216,10 +236,11 @@ class Visitors:
         profile, before = held.profile, job.erase_before
         later_choice = bool(profile.consent) and profile.consent[0] > job.decided
         job.erased = not later_choice
-        if later_choice or profile.erased >= before:
-            return None, held
+        if later_choice or profile == Profile(profile.revision, profile.erased, consent=profile.consent):
+            return None, held  # nothing may be erased, or nothing is there but perhaps a tombstone
         self._attempts += 1
-        tombstone = Profile(revision=f"{self._boot}{self._attempts:x}", erased=before)
+        # The choice stays on the tombstone: the site's default does not make the visitor anew.
+        tombstone = Profile(f"{self._boot}{self._attempts:x}", before, consent=[job.decided, []])
         document = documents.encode(tombstone, tombstone.revision)
         write = Write(job.visitor, profile.revision, document, TOMBSTONE_LIFETIME_S, b"", [], erase_before=before)
         return write, _Held(tombstone, Marks(), held.room, held.room_at)
@@ -228,6 +249,7 @@ class Visitors:
         """Keep what the store confirmed and settle the jobs."""
         self._cache.pop(key, None)
         if after.profile.revision:
+            after.marks = after.marks.at_rest()
             self._cache[key] = after
             if len(self._cache) > self._cached:
                 del self._cache[next(iter(self._cache))]
@@ -246,7 +268,11 @@ def _next_jobs(lane: _Lane) -> list[Job]:
     return jobs
 
 
-def _from_store(stored: Stored, held: _Held) -> _Held:
-    """Return what the store holds, with the bucket that this worker kept."""
-    profile = documents.decode(stored.document) if stored.document is not None else Profile()
+def _from_store(key: VisitorKey, stored: Stored, held: _Held) -> _Held:
+    """Return what the store holds, with the bucket that this worker kept; raises StoreUnavailable."""
+    try:
+        profile = documents.decode(stored.document) if stored.document is not None else Profile()
+    except (orjson.JSONDecodeError, LookupError, TypeError) as err:
+        log.exception("the stored profile of %s cannot be read", ":".join(key))
+        raise StoreUnavailable("the stored profile cannot be read") from err
     return _Held(profile, Marks(stored.marks), held.room, held.room_at)

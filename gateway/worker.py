@@ -22,7 +22,6 @@ from gateway.store.connection import StoreConnection
 from gateway.store.keys import PARTITIONS
 from gateway.store.link import Limits
 from gateway.store.profiles import RedisProfiles
-from personalize.errors import RulesError
 
 log = logging.getLogger("tuttu")
 
@@ -37,11 +36,7 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     if orders is None:
         return
     settings = Settings.model_validate(orders["settings"])
-    try:
-        sites = sites_of(settings, orders["secret_keys"])
-    except RulesError as err:
-        await line.say({"failed": str(err)})
-        return
+    sites = sites_of(settings, orders["secret_keys"], orders["rules"])
     limits = Limits(deadline_s=settings.gateway.store_deadline_ms / 1000)
     connection = StoreConnection(orders["store"], limits=limits, on_event=log.info)
     await connection.start()

@@ -16,9 +16,7 @@ from personalize.profiles import Profile
 
 FORMAT = 1
 MAX_BYTES = 16_384
-MAX_TRAITS = 100
 MAX_BLOCKS = 64
-MAX_OWNED = 100
 
 _FIELDS = (
     ("x", "erased"),
@@ -65,12 +63,12 @@ def encode(profile: Profile, revision: str) -> bytes:
 def encode_capped(profile: Profile, revision: str) -> tuple[Profile, bytes, Counter[str]]:
     """Return the profile within its caps, its document, and how many parts of each kind had to go."""
     gone: Counter[str] = Counter()
+    if profile.overflow:
+        gone["value"] += profile.overflow
+        profile = profile.copy()
+        profile.overflow = 0
     if len(profile.blocks) > MAX_BLOCKS:
         profile = _fewer_blocks(profile, gone)
-    if len(profile.owns) > MAX_OWNED:
-        profile = _fewer_owned(profile, gone)
-    if sum(len(group) for _, group in profile.traits) > MAX_TRAITS:
-        profile = _fewer_traits(profile, MAX_TRAITS, gone)
     document = encode(profile, revision)
     if len(document) > MAX_BYTES:
         profile, document = _shrunk(profile, revision, gone)
@@ -91,33 +89,11 @@ def _last_day(history: list[Any]) -> float:
     return float(max(row[1] if len(row) > 1 else 0, max(history[1:]) / 86_400_000))
 
 
-def _fewer_owned(profile: Profile, gone: Counter[str]) -> Profile:
-    p = profile.copy()
-    latest = sorted(p.owns.items(), key=lambda item: (item[1], item[0]), reverse=True)[:MAX_OWNED]
-    gone["owned"] += len(p.owns) - len(latest)
-    p.owns = dict(latest)
-    return p
-
-
-def _fewer_traits(profile: Profile, most: int, gone: Counter[str]) -> Profile:
-    """Keep the traits that were written last; of one write the first by name."""
-    p = profile.copy()
-    room = most
-    groups: list[list[Any]] = []
-    for stamp, group in p.traits:
-        kept = {name: group[name] for name in sorted(group)[:room]} if len(group) > room else group
-        gone["trait"] += len(group) - len(kept)
-        room -= len(kept)
-        if kept:
-            groups.append([stamp, kept])
-    p.traits = groups
-    return p
-
-
 def _shrunk(profile: Profile, revision: str, gone: Counter[str]) -> tuple[Profile, bytes]:
-    """Let go until the document fits: the oldest days first, then the matchers hit longest ago, then old traits.
+    """Let go until the document fits: the oldest days first, then the matchers hit longest ago.
 
-    The floor that the days were cut at stays on the profile, so a late event of such a day cannot bring it back.
+    Everything else is bounded by fold, far below the limit. The floor that the days were cut at stays on the profile,
+    so a late event of such a day cannot bring it back.
     """
     p = profile.copy()
     document = encode(p, revision)
@@ -134,16 +110,6 @@ def _shrunk(profile: Profile, revision: str, gone: Counter[str]) -> tuple[Profil
         keep = sorted(p.matchers, key=latest.__getitem__, reverse=True)[: len(p.matchers) // 2]
         gone["matcher"] += len(p.matchers) - len(keep)
         p.matchers = {matcher: p.matchers[matcher] for matcher in keep}
-        document = encode(p, revision)
-    size = MAX_TRAITS
-    while len(document) > MAX_BYTES and p.traits:
-        size //= 2
-        p = _fewer_traits(p, size, gone)
-        document = encode(p, revision)
-    if len(document) > MAX_BYTES:
-        # What is left cannot be of use at this size: one company attribute or product name of many kilobytes.
-        gone["company"] += 1
-        p.company, p.owns, p.user = [], {}, []
         document = encode(p, revision)
     return p, document
 

@@ -13,21 +13,30 @@ MOST = 4096
 
 _SIZE = 9
 _PRINT = 6
+_FEW = 256
 
 
 class Marks:
     """A visitor's message marks. `packed` is what the store keeps; treat it as a value."""
 
-    __slots__ = ("_prints", "packed")
+    __slots__ = ("_known", "packed")
 
-    def __init__(self, packed: bytes = b"", prints: set[bytes] | None = None) -> None:
+    def __init__(self, packed: bytes = b"") -> None:
         self.packed = packed
-        if prints is None:
-            prints = {packed[i : i + _PRINT] for i in range(0, len(packed), _SIZE)}
-        self._prints = prints
+        self._known: set[bytes] | None = None
+
+    def _prints(self) -> set[bytes]:
+        if self._known is None:
+            packed = self.packed
+            self._known = {packed[i : i + _PRINT] for i in range(0, len(packed), _SIZE)}
+        return self._known
 
     def __contains__(self, fingerprint: bytes) -> bool:
-        return fingerprint in self._prints
+        return fingerprint in self._prints()
+
+    def at_rest(self) -> Marks:
+        """Return the marks for keeping: many of them without their set, which takes nine times the room."""
+        return self if len(self.packed) <= _FEW * _SIZE else Marks(self.packed)
 
     def added(self, fingerprints: Sequence[bytes], now: int) -> tuple[Marks, int]:
         """Return the marks with these messages marked at `now` (ms), and how many young marks had to go at the cap."""
@@ -41,9 +50,11 @@ class Marks:
         over = len(packed) // _SIZE - MOST
         if over > 0:
             packed = packed[over * _SIZE :]
-        # Copying the set costs a tenth of making it from the bytes.
-        prints = self._prints.union(fingerprints) if len(packed) == size else None
-        return Marks(packed, prints), max(over, 0)
+        marks = Marks(packed)
+        if len(packed) == size:
+            # Copying the set costs a tenth of making it from the bytes.
+            marks._known = self._prints().union(fingerprints)
+        return marks, max(over, 0)
 
 
 def _since(packed: bytes, hour: int) -> bytes:

@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import orjson
+
 from personalize import counters, visits
 from personalize.calendar import Calendar
 from personalize.model import Event, Facts
@@ -23,6 +25,14 @@ PURCHASES = frozenset({"order completed", "purchase"})
 
 REACTIONS = {"content clicked": 1, "content dismissed": 2, "content converted": 3}
 """Where in a block's history the time of the last such reaction stands; position 0 is the day count of showings."""
+
+MAX_TRAITS = 100
+MAX_TRAIT_BYTES = 4_096
+"""All traits together, as JSON. The latest are kept; a single value of over MAX_VALUE_BYTES is left out."""
+MAX_COMPANY_BYTES = 2_048
+MAX_VALUE_BYTES = 1_024
+MAX_OWNED = 50
+MAX_PRODUCT_NAME = 100
 
 _VISITING = frozenset({"page", "screen", "track"})
 _SEEN = ("country", "region", "city", "language", "device", "browser", "os")
@@ -78,12 +88,15 @@ class Profile:
     """Block history: `[day count row of showings, last click ms, last dismissal ms, last conversion ms]`."""
     unknown: dict[str, Any] = field(default_factory=dict)
     """Fields of a newer format, kept as they are."""
+    overflow: int = field(default=0, compare=False)
+    """How many values fold had to leave out at a cap since the profile was read; counted by the gateway, not stored."""
 
     def copy(self) -> Profile:
         """Return a shallow copy; fold replaces what it changes."""
         return Profile(
             self.revision, self.erased, self.first_visit, self.floor, self.visits, self.matchers, self.unnamed,
             self.traits, self.owns, self.consent, self.company, self.user, self.seen, self.blocks, self.unknown,
+            self.overflow,
         )  # fmt: skip
 
     def trait_values(self) -> dict[str, Any]:
@@ -93,9 +106,9 @@ class Profile:
     def owned(self) -> list[str]:
         """Return the products that the visitor owns: the trait `owns`, and what purchases added."""
         listed = self.trait_values().get("owns")
-        if isinstance(listed, str):
+        if not isinstance(listed, list):
             listed = [listed]
-        return [*(str(x) for x in listed or ()), *self.owns]
+        return [*(x for x in listed if isinstance(x, str)), *self.owns]
 
     def last_seen(self) -> Facts:
         """Return the facts of the last browsing event, for scores that are read without a request."""
@@ -123,9 +136,10 @@ def fold(plan: FoldPlan, profile: Profile, event: Event, now: int) -> Profile:
     if event.type == "track":
         _track(p, event, day)
     elif event.type == "identify" and event.traits:
-        p.traits = _with_traits(p.traits, event.stamp, event.traits)
+        fresh = _bounded(p, event.traits, MAX_TRAIT_BYTES)
+        p.traits = _within_caps(p, _with_traits(p.traits, event.stamp, fresh))
     elif event.type == "group" and (not p.company or event.stamp > p.company[0]):
-        p.company = [event.stamp, event.group_id, dict(event.traits)]
+        p.company = [event.stamp, event.group_id, _bounded(p, event.traits, MAX_COMPANY_BYTES)]
     return p
 
 
@@ -177,20 +191,69 @@ def _track(p: Profile, event: Event, day: int) -> None:
     elif name in PURCHASES:
         bought = {x: max(event.time, p.owns.get(x, 0)) for x in purchased(event.properties)}
         if bought:
-            p.owns = {**p.owns, **bought}
+            p.owns = _latest_owned(p, {**p.owns, **bought})
 
 
 def purchased(properties: Mapping[str, Any]) -> list[str]:
     """Return the names of the products in a purchase: Segment's `products` list, else the event's own product."""
     listed = properties.get("products")
-    items = listed if isinstance(listed, list) else [properties]
+    items = listed[: 2 * MAX_OWNED] if isinstance(listed, list) else [properties]
     names = []
     for item in items:
         if isinstance(item, Mapping):
             item = next((item[k] for k in ("name", "product", "sku", "product_id") if item.get(k)), None)  # noqa: PLW2901 - one item, two spellings
-        if isinstance(item, str) and item:
+        if isinstance(item, str) and 0 < len(item) <= MAX_PRODUCT_NAME:
             names.append(item)
     return names
+
+
+def _latest_owned(p: Profile, owns: dict[str, int]) -> dict[str, int]:
+    """Return the products that were bought last, at most MAX_OWNED."""
+    if len(owns) <= MAX_OWNED:
+        return owns
+    p.overflow += len(owns) - MAX_OWNED
+    return dict(sorted(owns.items(), key=lambda item: (item[1], item[0]), reverse=True)[:MAX_OWNED])
+
+
+def _bounded(p: Profile, values: Mapping[str, Any], room: int) -> dict[str, Any]:
+    """Return the values of one event that are small enough, in its own order, as long as there is room (bytes)."""
+    kept: dict[str, Any] = {}
+    for name, value in values.items():
+        size = len(name) + _size(value)
+        if len(kept) < MAX_TRAITS and size <= min(MAX_VALUE_BYTES, room):
+            kept[name] = value
+            room -= size
+        else:
+            p.overflow += 1
+    return kept
+
+
+def _within_caps(p: Profile, groups: list[list[Any]]) -> list[list[Any]]:
+    """Return the groups with the latest traits, as many as the caps allow; of one event the first by name."""
+    number = sum(len(group) for _, group in groups)
+    size = sum(len(name) + _size(value) for _, group in groups for name, value in group.items())
+    if number <= MAX_TRAITS and size <= MAX_TRAIT_BYTES:
+        return groups
+    left, room = MAX_TRAITS, MAX_TRAIT_BYTES
+    out: list[list[Any]] = []
+    for stamp, group in groups:
+        kept: dict[str, Any] = {}
+        for name in sorted(group):
+            room -= len(name) + _size(group[name])
+            if left == 0 or room < 0:
+                p.overflow += number - sum(len(g) for _, g in out) - len(kept)
+                return [*out, [stamp, kept]] if kept else out
+            kept[name] = group[name]
+            left -= 1
+        out.append([stamp, kept])
+    return out
+
+
+def _size(value: Any) -> int:
+    """Return about how many bytes a value takes as JSON."""
+    if isinstance(value, str):
+        return len(value) + 3
+    return len(orjson.dumps(value)) + 1 if isinstance(value, dict | list) else 8
 
 
 def _with_traits(groups: list[list[Any]], stamp: int, traits: Mapping[str, Any]) -> list[list[Any]]:

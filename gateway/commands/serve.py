@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from gateway.app import sites_of
+from gateway.app import read_site_rules
 from gateway.errors import StartupError
 from gateway.secrets import load_secrets
 from gateway.settings import load_settings
@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = load_settings(config, os.environ, flags)
         secrets = load_secrets(settings.data, [site.key for site in settings.site])
-        sites_of(settings, secrets.secret_keys)  # say all that is wrong with the rules before anything is started
-        asyncio.run(Supervisor(settings, secrets).run())
+        rules = read_site_rules(settings)
+        asyncio.run(Supervisor(settings, secrets, rules).run())
     except (StartupError, RulesError) as err:
         print(err, file=sys.stderr)  # noqa: T201 - a command speaks to its user
         return 1

@@ -18,6 +18,7 @@ _ALLOWED_HEADERS = (
     b"Rsa-Since-First-Attempt, Rsa-Retry-Reason, Rsa-Recovered, SP-Anonymous, X-Write-Key, X-Enable-Debug, X-IP-Policy"
 )
 _MEMO_ENTRIES = 256
+_MAX_LENGTH = 300  # a host name has at most 253 characters
 
 
 class Origins:
@@ -33,6 +34,8 @@ class Origins:
         """Tell whether an Origin header's value is on the list."""
         known = self._memo.get(origin)
         if known is None:
+            if len(origin) > _MAX_LENGTH:
+                return False
             if len(self._memo) >= _MEMO_ENTRIES:
                 self._memo.clear()
             known = self._memo[origin] = origin in self._exact or any(
@@ -52,7 +55,7 @@ class Cors:
 
     def headers(self, origin: bytes | None) -> Sequence[Header]:
         """Return the headers of an actual answer; none for an origin that no site lists."""
-        if origin is None:
+        if origin is None or len(origin) > _MAX_LENGTH:
             return (_VARY,)
         known = self._headers.get(origin)
         if known is None:

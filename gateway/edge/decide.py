@@ -19,6 +19,7 @@ from gateway.enrich import enriched
 from gateway.envelope import TOO_LATE, Hit
 from gateway.errors import BadRequest, Refused, StoreUnavailable
 from gateway.identity.consent import allows_reading, in_force
+from gateway.ports import VisitorKey
 from gateway.visitors import Job
 from gateway.wire import segment
 from personalize.decide import decide_in, summary_in
@@ -60,7 +61,7 @@ class Decisions:
         plan, now = hit.site.plan, hit.received
         view = View(plan, profile, context, now)
         decisions = decide_in(view, plan, placements, explain=explain)
-        token_id = _token_id(desk, hit)
+        token_id = _token_id(desk, intake)
         answered = counted(outcomes)
         answered["placements"] = {
             d.placement: _shown(
@@ -131,9 +132,7 @@ def _reader(desk: Desk, intake: Intake) -> Job | None:
     signal = intake.hit.signal
     if intake.withdrawal is not None or (signal is not None and not allows_reading(signal)):
         return None
-    visitor = desk.decision_visitor(intake.hit)
-    if visitor is None and intake.jobs:
-        visitor = intake.jobs[0].visitor
+    visitor = _visitor(desk, intake)
     if visitor is None:
         return None
     for job in intake.jobs:
@@ -147,9 +146,15 @@ def _reader(desk: Desk, intake: Intake) -> Job | None:
     return job
 
 
-def _token_id(desk: Desk, hit: Hit) -> str:
+def _visitor(desk: Desk, intake: Intake) -> VisitorKey | None:
+    """Return whom the decision is about: whoever the request itself names, else its first event."""
+    visitor = desk.decision_visitor(intake.hit)
+    return intake.jobs[0].visitor if visitor is None and intake.jobs else visitor
+
+
+def _token_id(desk: Desk, intake: Intake) -> str:
     """Return the id that a token is bound to: the visitor's whose reaction will come back, "" when nobody's can."""
-    visitor = desk.decision_visitor(hit)
+    visitor = _visitor(desk, intake)
     return visitor.id if visitor is not None and visitor.kind != "c" else ""
 
 
@@ -158,12 +163,14 @@ def _what_may_be_read(
 ) -> tuple[Profile | None, Context]:
     """Return the profile for the decision (None: not read) with what the visitor allows."""
     hit = intake.hit
-    profile = reader.profile if reader is not None else None
-    consent = in_force(hit.signal, profile, hit.site.consent)
+    claim = reader is not None and reader.visitor.kind == "c"
+    profile = None if reader is None or claim else reader.profile
+    collected = max((e.event.time for e in intake.envelopes), default=hit.received)
+    consent = in_force(hit.signal, profile, hit.site.consent, collected)
     unread: Unread = ""
     if not allows_reading(consent):
         unread = "no_consent"
-    elif reader is not None and reader.visitor.kind == "c":
+    elif claim:
         unread = "claim"
     elif degraded:
         unread = "degraded"

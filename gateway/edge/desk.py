@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.edge.cors import Cors
-from gateway.edge.request import Header, Request
+from gateway.edge.request import Header, Request, Scope
 from gateway.enrich.address import TrustedProxies
-from gateway.envelope import NO_CONSENT, TOO_LATE, UNAVAILABLE, BadEvent, Envelope, Hit, Outcome, Site
+from gateway.envelope import NO_CONSENT, TOO_LATE, UNAVAILABLE, BadEvent, Envelope, Hit, Outcome, Rejected, Site
 from gateway.errors import Refused
 from gateway.identity.consent import allows_profile, in_force, signal_of
 from gateway.identity.tokens import Tokens
@@ -35,6 +36,8 @@ from gateway.telemetry import Telemetry
 from gateway.visitors import Job, Visitors
 from gateway.wire import segment
 from gateway.wire.times import parse_time
+
+log = logging.getLogger("tuttu")
 
 _BREATH = 200
 """Events that are decoded before other requests get a turn."""
@@ -96,6 +99,15 @@ class Desk:
         """Return the site of a write key."""
         return self._by_write_key.get(write_key)
 
+    def scheme(self, scope: Scope) -> str:
+        """Return http or https, as the browser sees it; a trusted proxy may say so."""
+        client = scope.get("client")
+        if client and self._proxies.trusts(client[0]):
+            for name, value in scope["headers"]:
+                if name == b"x-forwarded-proto" and value in (b"http", b"https"):
+                    return str(value, "latin-1")
+        return str(scope["scheme"])
+
     def is_admin(self, request: Request) -> bool:
         """Tell whether the request carries the admin token."""
         authorization = request.headers.get(b"authorization")
@@ -151,11 +163,7 @@ class Desk:
         for index, item in enumerate(items):
             if index % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
-            found = (
-                segment.too_large(index)
-                if index in oversized
-                else segment.decode_event(item, index, kind, hit, walk=walk)
-            )
+            found = segment.too_large(index) if index in oversized else _decoded(item, index, kind, hit, walk=walk)
             if isinstance(found, BadEvent):
                 intake.bad.append(found)
             else:
@@ -190,7 +198,7 @@ class Desk:
         """Tell whether the hit may reach a profile, as far as that can be told without reading one."""
         if hit.signal is None and (hit.visitor_id or hit.secret):
             return True  # a stored choice may stand; it is read with the profile
-        return allows_profile(in_force(hit.signal, None, hit.site.consent))
+        return allows_profile(in_force(hit.signal, None, hit.site.consent, hit.received))
 
     async def run(self, intake: Intake) -> None:
         """Bring all jobs to the visitors; each is done, or the store has failed it, afterwards."""
@@ -233,6 +241,15 @@ class Desk:
         if stored := sum(outcome.kind == "stored" for _, _, outcome in outcomes):
             self.telemetry.count(("events_late",), stored)
         return [(index, message_id, UNAVAILABLE) for index, message_id, _ in outcomes]
+
+
+def _decoded(item: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> Envelope | BadEvent:
+    """Decode one event; one that breaks the decoder is a fault of ours, but must not take its batch along."""
+    try:
+        return segment.decode_event(item, index, kind, hit, walk=walk)
+    except Exception:
+        log.exception("an event could not be decoded")
+        return BadEvent(index, Outcome("rejected", Rejected.BAD_EVENT, "the event could not be read"))
 
 
 def late(outcomes: Sequence[tuple[int, str, Outcome]]) -> list[str]:

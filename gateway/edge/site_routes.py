@@ -21,7 +21,7 @@ def site_routes(desk: Desk) -> Starlette:
         headers = _cors(desk, request)
         if desk.site(key) is None:
             return _error(404, "bad_write_key", "the write key is not known here", "see tuttu.toml", headers)
-        return JSONResponse(segment_settings(key, request), headers=headers)
+        return JSONResponse(segment_settings(key, request, desk.scheme(request.scope)), headers=headers)
 
     async def metrics_sample(request: Request) -> Response:
         return JSONResponse({"success": True}, headers=_cors(desk, request))
@@ -35,7 +35,7 @@ def site_routes(desk: Desk) -> Starlette:
         text = f"{request.method} {request.url.path[:200]} is not served here"
         return _error(status, code, text, f"try {_KNOWN_POSTS}", _cors(desk, request))
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/v1/projects/{key}/settings", settings, methods=["GET"]),
             Route("/v1/m", metrics_sample, methods=["POST"]),
@@ -43,9 +43,11 @@ def site_routes(desk: Desk) -> Starlette:
         ],
         exception_handlers={HTTPException: http_error},
     )
+    app.router.redirect_slashes = False  # two SDKs take a redirect for a delivery
+    return app
 
 
-def segment_settings(key: str, request: Request) -> dict[str, object]:
+def segment_settings(key: str, request: Request, scheme: str) -> dict[str, object]:
     """Return what analytics-next wants: without `apiKey` it sends no key, without `Segment.io` it sends elsewhere."""
     host = request.headers.get("host", "")
     return {
@@ -53,7 +55,7 @@ def segment_settings(key: str, request: Request) -> dict[str, object]:
             "Segment.io": {
                 "apiKey": key,
                 "apiHost": f"{host}/v1",
-                "protocol": request.headers.get("x-forwarded-proto", request.url.scheme),
+                "protocol": scheme,
                 "unbundledIntegrations": [],
                 "addBundledMetadata": True,
             }
@@ -67,7 +69,7 @@ def segment_settings(key: str, request: Request) -> dict[str, object]:
 def _cors(desk: Desk, request: Request) -> dict[str, str]:
     origin = request.headers.get("origin")
     pairs = desk.cors.headers(origin.encode("latin-1") if origin else None)
-    return {name.decode(): value.decode("latin-1") for name, value in pairs}
+    return {"cache-control": "no-store"} | {name.decode(): value.decode("latin-1") for name, value in pairs}
 
 
 def _error(status: int, code: str, message: str, hint: str, headers: dict[str, str]) -> Response:

@@ -20,7 +20,7 @@ class TrustedProxies:
 
         An entry that is no address ends the walk; the last good hop is then the answer. "" when the peer is unknown.
         """
-        if not forwarded_for or not self._networks or not self._trusts(peer):
+        if not forwarded_for or not self._networks or not self.trusts(peer):
             return peer
         client = peer
         for hop in reversed(forwarded_for.decode("latin-1").split(",")):
@@ -28,11 +28,12 @@ class TrustedProxies:
             if not address:
                 break
             client = address
-            if not self._trusts(address):
+            if not self.trusts(address):
                 break
         return client
 
-    def _trusts(self, text: str) -> bool:
+    def trusts(self, text: str) -> bool:
+        """Tell whether an address is one of the proxies."""
         known = self._memo.get(text)
         if known is None:
             if len(self._memo) >= _MEMO_ENTRIES:

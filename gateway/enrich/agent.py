@@ -18,6 +18,7 @@ from personalize.model import Facts
 
 _MEMO_ENTRIES = 4096
 _MAX_LENGTH = 1024
+_MAX_NAME = 64
 
 _TABLETS = frozenset({"iPad", "BlackBerry Playbook", "Blackberry Playbook", "Kindle", "Kindle Fire", "Kindle Fire HD",
                       "Galaxy Tab", "Xoom", "Dell Streak"})  # fmt: skip
@@ -39,9 +40,9 @@ class Agent:
 @lru_cache(_MEMO_ENTRIES)
 def agent_of(text: str) -> Agent:
     """Return what a User-Agent header says; unknown parts are ""."""
-    result = parse(text[:_MAX_LENGTH])
-    browser = result.user_agent.family if result.user_agent else ""
-    system = result.os.family if result.os else ""
+    result = parse(text)
+    browser = result.user_agent.family[:_MAX_NAME] if result.user_agent else ""
+    system = result.os.family[:_MAX_NAME] if result.os else ""
     family = result.device.family if result.device else ""
     bot = (browser or "bot") if family == "Spider" else ""
     return Agent(_device(text, family, system, bot), browser, system, bot)
@@ -53,7 +54,7 @@ def put_agent(facts: Facts, hit: Hit, context: Mapping[str, Any], _properties: M
     if not isinstance(text, str) or not text:
         text = hit.headers.get(b"user-agent", b"").decode("latin-1")
     if text:
-        agent = agent_of(text)
+        agent = agent_of(text[:_MAX_LENGTH])
         facts.device, facts.browser, facts.os, facts.bot = agent.device, agent.browser, agent.os, agent.bot
 
 

@@ -32,13 +32,18 @@ def signal_of(body: Mapping[str, Any]) -> frozenset[str] | None:
     return signal
 
 
-def in_force(signal: frozenset[str] | None, profile: Profile | None, default: frozenset[str]) -> frozenset[str]:
-    """Return the purposes in force: this request's signal, else the stored choice, else the site's default."""
-    if signal is not None:
-        return signal
-    if profile is not None and profile.consent:
-        return frozenset(profile.consent[1])
-    return default
+def in_force(
+    signal: frozenset[str] | None, profile: Profile | None, default: frozenset[str], collected: int
+) -> frozenset[str]:
+    """Return the purposes in force for something collected at that time (ms).
+
+    This request's signal, else the stored choice, else the site's default. A signal that is older than the stored
+    choice (a retry, a replay) never raises what that allows.
+    """
+    stored = profile.consent if profile is not None else []
+    if signal is None:
+        return frozenset(stored[1]) if stored else default
+    return signal & frozenset(stored[1]) if stored and stored[0] > collected else signal
 
 
 def allows_profile(purposes: frozenset[str]) -> bool:

@@ -23,9 +23,12 @@ from personalize.model import Event, EventType, stamp_of
 from personalize.pages import page_path
 
 MAX_EVENT_BYTES = 32_768
-MAX_EVENTS = 5_000
+MAX_EVENTS = 4_000
+"""Fewer than the message marks that a visitor keeps, so that a whole batch is recognized when it is replayed."""
 MAX_ID = 512
 MAX_DEPTH = 32
+
+_MANY = 200_000
 
 _TYPES = frozenset(get_args(EventType))
 _PLACEHOLDERS = frozenset({"undefined", "null", "0", "guest", "anonymous"})
@@ -40,6 +43,9 @@ _SERVER_LIBRARIES = frozenset(
 
 def decode_body(body: bytes) -> dict[str, Any]:
     """Return the body's JSON object; raises BadRequest with bad_encoding, bad_json or bad_shape."""
+    if len(body) > _MANY and body.count(b"{") + body.count(b"[") > _MANY:
+        # Each pair of brackets becomes an object of a hundred bytes or more.
+        raise BadRequest(f"the body holds over {_MANY} objects and lists", hint="split it into smaller batches")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as err:
@@ -131,7 +137,7 @@ def decode_event(raw: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> En
         traits=raw.get("traits") or _context_traits(kind, context),
         browser=not (hit.secret and not hit.visitor_id) and not _from_server(raw, context),
     )
-    return Envelope(index, raw, event, fingerprint, _text(raw.get("anonymousId")), clamped)
+    return Envelope(index, raw, event, fingerprint, _text(raw.get("anonymousId")), timestamp, clamped)
 
 
 def oversized(items: Sequence[Any], body_size: int) -> frozenset[int]:
@@ -210,7 +216,8 @@ def _from_server(raw: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
     if raw.get("channel") == "server":
         return True
     library = context.get("library")
-    return isinstance(library, dict) and library.get("name") in _SERVER_LIBRARIES
+    name = library.get("name") if isinstance(library, dict) else None
+    return isinstance(name, str) and name in _SERVER_LIBRARIES
 
 
 def _trouble(raw: Mapping[str, Any]) -> Outcome | None:

@@ -131,11 +131,17 @@ def test_any_text_is_a_token_or_nothing(text: str) -> None:
 def test_consent_signal_goes_before_the_stored_choice_and_that_before_the_default() -> None:
     everything = frozenset({"analytics", "personalization"})
     stored = Profile(consent=[NOW, ["analytics"]])
-    assert in_force(None, None, everything) == everything
-    assert in_force(None, Profile(), frozenset()) == frozenset()
-    assert in_force(None, stored, everything) == {"analytics"}
-    assert in_force(frozenset(), stored, everything) == frozenset()
-    assert in_force(everything, stored, frozenset()) == everything
+    assert in_force(None, None, everything, NOW) == everything
+    assert in_force(None, Profile(), frozenset(), NOW) == frozenset()
+    assert in_force(None, stored, everything, NOW) == {"analytics"}
+    assert in_force(frozenset(), stored, everything, NOW) == frozenset()
+    assert in_force(everything, stored, frozenset(), NOW) == everything
+
+
+def test_a_retry_never_raises_consent_above_what_was_stored_later() -> None:
+    stored = Profile(consent=[NOW, ["analytics"]])
+    assert in_force(frozenset({"analytics", "ads"}), stored, frozenset(), NOW - 1) == {"analytics"}
+    assert in_force(frozenset({"ads"}), stored, frozenset(), NOW - 1) == frozenset()
 
 
 def test_what_a_signal_may_look_like() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -183,6 +185,98 @@ async def test_a_late_withdrawal_does_not_undo_a_later_choice() -> None:
         answer = await app.post(messageId="b", headers=headers, consent=[], **old)
         assert answer.json()["dropped"] == 1
         assert not any(w.erase_before for w in app.store.writes)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"context": {"library": {"name": []}}},
+        {"context": {"library": {"name": {}}}},
+        {"context": {"page": 5, "campaign": [], "userAgent": {}, "locale": [], "traits": 5}},
+        {"properties": {"products": 5, "path": [], "url": {}, "decision": [], "name": 7}},
+        {"timestamp": {}, "sentAt": [], "originalTimestamp": float(10**300)},
+        {"type": "identify", "traits": {"owns": 5, "firstName": {"a": 1}, "": None}},
+        {"type": "track", "event": "Order Completed", "properties": {"products": [5, {"name": 5}, None]}},
+        {"type": "track", "event": "Content Shown", "properties": {"decision": "ä.ä.ä"}},
+        {"userId": 10**40},
+    ],
+)
+async def test_odd_events_never_spoil_their_batch(odd: dict[str, Any]) -> None:
+    async with running() as app:
+        first = await app.post(messageId="first")
+        headers = {"cookie": first.headers["set-cookie"].partition(";")[0]}
+        batch = [{"type": "page", "messageId": "good"}, {"type": "page", **odd}]
+        answer = await app.post("/v1/decide", headers=headers, batch=batch, placements=["home hero"])
+        assert answer.status_code == 200
+        said = answer.json()
+        assert said["accepted"] + len(said["rejected"]) == 2
+        assert said["accepted"] >= 1
+        again = await app.post("/v1/decide", headers=headers, placements=["home hero"])
+        assert again.status_code == 200
+
+
+async def test_a_body_of_countless_objects_is_refused() -> None:
+    async with running() as app:
+        body = b'{"writeKey":"demo","batch":[' + b"{}," * 250_000 + b"{}]}"
+        answer = await app.http.post("/v1/batch", content=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_shape")
+
+
+async def test_a_full_batch_is_recognized_when_it_is_replayed() -> None:
+    async with running() as app:
+        batch = [{"type": "page", "userId": "u", "messageId": f"m{n}"} for n in range(4_000)]
+        for _ in range(2):
+            answer = (await app.post("/v1/batch", writeKey="a secret key", batch=batch)).json()
+            assert answer["accepted"] == 4_000
+        assert app.outcomes() == {"stored": 4_000, "duplicate": 4_000}
+        over = await app.post("/v1/batch", batch=[*batch, batch[0]])
+        assert over.status_code == 400
+
+
+async def test_a_replay_of_what_was_erased_stays_out_also_with_a_new_receipt() -> None:
+    async with running() as app:
+        old = {"messageId": "a", "timestamp": "2026-11-20T10:00:00Z", "sentAt": "2026-11-20T10:00:01Z"}
+        first = await app.post(**old)
+        headers = {"cookie": first.headers["set-cookie"].partition(";")[0]}
+        withdrawn = await app.post(headers=headers, messageId="w", consent=[])
+        assert "Max-Age=0" in withdrawn.headers["set-cookie"]
+        for consent in ({}, {"consent": ["analytics"]}):
+            replayed = await app.post(headers=headers, **old, **consent)
+            assert replayed.json()["dropped"] == 1
+            assert "set-cookie" not in replayed.headers
+        assert len(app.store.writes) == 2
+
+
+async def test_a_claim_does_not_even_read_the_consent_that_was_claimed() -> None:
+    async with running() as app:
+        headers = {"sec-fetch-site": "cross-site"}
+        event = {"type": "page", "userId": "victim", "messageId": "v"}
+        await app.post("/v1/batch", headers=headers, batch=[event], consent=["analytics"])
+        asked = {"batch": [{**event, "messageId": "w"}], "placements": ["home hero"]}
+        answer = (await app.post("/v1/decide", headers=headers, **asked)).json()
+        assert answer["placements"]["home hero"]["reason"] == "claim"
+
+
+async def test_traits_that_came_in_the_context_are_in_the_log() -> None:
+    async with running() as app:
+        key = "a secret key"
+        raw = {"userId": "u", "context": {"traits": {"plan": "pro"}}}
+        await app.post("/v1/identify", writeKey=key, **raw)
+        entry = orjson.loads(app.store.writes[0].entries[0])
+        assert entry["e"]["traits"] == {"plan": "pro"}
+
+
+async def test_a_hit_that_waits_too_long_for_its_visitor_is_told_to_come_again() -> None:
+    async with running(store_deadline_ms=50) as app:
+        first = await app.post(messageId="first")
+        headers = {"cookie": first.headers["set-cookie"].partition(";")[0]}
+        app.store.latency_s = 0.2
+        answers = await asyncio.gather(*(app.post(headers=headers, messageId=f"m{n}") for n in range(5)))
+        assert sorted(a.status_code for a in answers) == [200, 503, 503, 503, 503]
+        app.store.latency_s = 0
+        answers = [await app.post(headers=headers, messageId=f"m{n}") for n in range(5)]
+        assert all(a.json()["accepted"] == 1 for a in answers)
+        assert sum(len(w.entries) for w in app.store.writes) == 6
 
 
 def test_counters_of_processes_add_up() -> None:

@@ -55,6 +55,8 @@ def test_rules_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
         ("[[site]]\nkey = 'a'\norigins = ['www.example.com']", ["is not an origin"]),
         ("[[site]]\nkey = 'a'\n[sites]\nx = 1", ["unknown table"]),
         ("[gateway", ["tuttu.toml"]),
+        ("gateway = 5", ["gateway is not a table"]),
+        ("[[site]]\nkey = 'a'\nconsent = ['analytic']", ["analytic", "is not a purpose"]),
         ("[gateway]\nworkers = 0\nhots = 1\n[[site]]\nkey = 'a'", ["gateway.workers", "gateway.hots", '"host"']),
     ],
 )
@@ -90,3 +92,17 @@ def test_a_short_cookie_key_or_a_broken_file_is_refused(tmp_path: Path) -> None:
     path.write_text("cookie_keys = [", "utf-8")
     with pytest.raises(StartupError):
         load_secrets(tmp_path, ["demo"])
+
+
+def test_a_misspelt_variable_is_said_and_a_foreign_one_is_not(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="did you mean TUTTU_WORKERS"):
+        loaded(tmp_path, None, {"TUTTU_WORKER": "2"})
+    assert loaded(tmp_path, None, {"TUTTU_SERVICE_PORT_HTTP": "80"}).gateway.port == 8080
+
+
+def test_secrets_that_were_set_by_hand_survive(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.toml"
+    path.write_text("admin_password = 'a\"b\\c'\n", "utf-8")
+    first = load_secrets(tmp_path, ["demo"])
+    assert first.admin_password == 'a"b\\c'  # noqa: S105 - a made-up one
+    assert load_secrets(tmp_path, ["demo"]) == first

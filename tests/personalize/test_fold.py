@@ -5,12 +5,14 @@ from pathlib import Path
 from random import Random
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personalize import documents
+from personalize.decide import decide
 from personalize.loader import load
-from personalize.model import Event, Facts, Shown, stamp_of
+from personalize.model import Context, Event, Facts, Shown, stamp_of
 from personalize.plan import Plan, compile_rules
 from personalize.profiles import Profile, fold
 
@@ -175,13 +177,60 @@ def test_an_oversized_profile_lets_the_oldest_days_go_first() -> None:
 def test_a_profile_never_outgrows_its_cap_whatever_it_holds() -> None:
     huge = Profile(
         matchers={f"m{i:05d}": [i] for i in range(3000)},
-        traits=[[5, {f"t{i}": "x" * 400 for i in range(150)}]],
         blocks={f"b{i}": [[1, 20_000 + i, 1], 0, 0, 0] for i in range(90)},
-        owns={f"p{i}": i for i in range(300)},
-        company=[1, "g", {"name": "y" * 30_000}],
     )
     profile, document, gone = documents.encode_capped(huge, "r")
     assert len(document) <= documents.MAX_BYTES
-    assert set(gone) >= {"block", "owned", "trait", "matcher", "company"}
+    assert set(gone) >= {"block", "matcher"}
     assert "b89" in profile.blocks
     assert "b0" not in profile.blocks
+
+
+def test_one_large_value_costs_nothing_but_itself() -> None:
+    profile = folded(
+        [
+            event(path="/hinnoittelu", browser=True),
+            event("identify", message_id="i", traits={"bio": "x" * 20_000, "plan": "pro"}),
+            event("group", message_id="g", group_id="g", traits={"name": "Acme", "history": ["y" * 90] * 200}),
+            event("track", message_id="o", name="purchase", properties={"product": "z" * 5_000}),
+        ]
+    )
+    capped, document, gone = documents.encode_capped(profile, "r")
+    assert gone == {"value": 2}
+    assert capped.trait_values() == {"plan": "pro"}
+    assert capped.company[2] == {"name": "Acme"}
+    assert capped.owns == {}
+    assert capped.matchers
+    assert len(document) < 500
+
+
+def test_traits_and_purchases_without_end_stay_bounded_and_cheap() -> None:
+    profile = Profile()
+    for n in range(1500):
+        at = NOW - 1500 + n
+        profile = fold(PLAN, profile, event("identify", at=at, message_id=f"i{n}", traits={f"t{n}": "v" * 100}), NOW)
+        bought = {"products": [{"name": f"p{n}-{i}"} for i in range(200)]}
+        profile = fold(
+            PLAN, profile, event("track", at=at, message_id=f"o{n}", name="purchase", properties=bought), NOW
+        )
+    assert "t1499" in profile.trait_values()
+    assert len(profile.owns) <= 50
+    assert len(documents.encode(profile, "r")) < 10_000
+    assert profile.overflow > 1000
+
+
+@settings(max_examples=40)
+@given(st.permutations(range(9)))
+def test_what_stays_at_the_cap_of_traits_does_not_depend_on_arrival(order: list[int]) -> None:
+    many = [
+        event("identify", at=NOW - n, message_id=f"i{n}", traits={f"t{n}-{i}": i for i in range(40)}) for n in range(9)
+    ]
+    assert folded([many[n] for n in order]).traits == folded(many).traits
+
+
+@pytest.mark.parametrize("odd", [5, True, 1.5, {"a": 1}, [1, None, ["x"]], "insight pro"])
+def test_an_odd_list_of_owned_products_is_no_trouble(odd: object) -> None:
+    profile = folded([event("identify", traits={"owns": odd})])
+    assert profile.owned() == (["insight pro"] if odd == "insight pro" else [])
+    context = Context(Facts(), frozenset({"analytics", "personalization"}))
+    assert decide(PLAN, profile, context, ["home hero", "article footer"], NOW)
