@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -57,7 +59,7 @@ def put_facts(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
 def put_consent(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
     """Let the choice that came with the request travel with the event."""
     if hit.signal is not None:
-        envelope.event.consent = sorted(hit.signal)
+        envelope.event.consent = _in_order(hit.signal)
     return None
 
 
@@ -90,6 +92,15 @@ def arrive(hit: Hit, envelopes: Sequence[Envelope], tokens: Tokens) -> None:
 
 
 # -- application -----------------------------------------------------------------------------------------------------
+
+
+_FACTS = ("language", "device", "browser", "os", "bot", "campaign", "source", "medium")
+_FACT_VALUES = attrgetter(*_FACTS)
+
+
+@lru_cache(64)
+def _in_order(purposes: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(purposes))
 
 
 @dataclass(slots=True)
@@ -182,9 +193,6 @@ def _entry(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
     context = raw.get("context")
     if context:
         sent["context"] = {name: value for name, value in context.items() if name not in _CONTEXT_LEFT_OUT}
-    f = event.facts
-    facts = {"language": f.language, "device": f.device, "browser": f.browser, "os": f.os, "bot": f.bot,
-             "campaign": f.campaign, "source": f.source, "medium": f.medium}  # fmt: skip
     return {
         "s": hit.site.key,
         "v": f"{r.visitor.kind}:{r.visitor.id}",
@@ -193,8 +201,8 @@ def _entry(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
         "r": hit.received,
         "k": event.type,
         "b": event.browser,
-        "c": sorted(r.consent),
-        "f": {name: value for name, value in facts.items() if value},
+        "c": _in_order(r.consent),
+        "f": {name: value for name, value in zip(_FACTS, _FACT_VALUES(event.facts), strict=True) if value},
         "e": sent,
     }
 

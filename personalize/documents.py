@@ -6,7 +6,7 @@ this release does not know are carried through. What stays at a cap is chosen by
 
 from __future__ import annotations
 
-from collections import Counter
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -33,7 +33,9 @@ _FIELDS = (
     ("w", "seen"),
     ("b", "blocks"),
 )
-_KNOWN = frozenset({"r", "f", *(key for key, _ in _FIELDS)})
+_KEYS = tuple(key for key, _ in _FIELDS)
+_VALUES = attrgetter(*(name for _, name in _FIELDS))
+_KNOWN = frozenset({"r", "f", *_KEYS})
 
 
 def decode(document: bytes) -> Profile:
@@ -51,20 +53,17 @@ def decode(document: bytes) -> Profile:
 def encode(profile: Profile, revision: str) -> bytes:
     """Return the document of a profile under a new revision; empty fields are left out."""
     table: dict[str, Any] = {"r": revision, "f": FORMAT}
-    for key, name in _FIELDS:
-        value = getattr(profile, name)
-        if value:
-            table[key] = value
+    table |= {key: value for key, value in zip(_KEYS, _VALUES(profile), strict=True) if value}
     if profile.unknown:
         table.update(profile.unknown)
     return orjson.dumps(table)
 
 
-def encode_capped(profile: Profile, revision: str) -> tuple[Profile, bytes, Counter[str]]:
+def encode_capped(profile: Profile, revision: str) -> tuple[Profile, bytes, dict[str, int]]:
     """Return the profile within its caps, its document, and how many parts of each kind had to go."""
-    gone: Counter[str] = Counter()
+    gone: dict[str, int] = {}
     if profile.overflow:
-        gone["value"] += profile.overflow
+        gone["value"] = profile.overflow
         profile = profile.copy()
         profile.overflow = 0
     if len(profile.blocks) > MAX_BLOCKS:
@@ -75,11 +74,11 @@ def encode_capped(profile: Profile, revision: str) -> tuple[Profile, bytes, Coun
     return profile, document, gone
 
 
-def _fewer_blocks(profile: Profile, gone: Counter[str]) -> Profile:
+def _fewer_blocks(profile: Profile, gone: dict[str, int]) -> Profile:
     """Keep the blocks with the latest history."""
     p = profile.copy()
     latest = sorted(p.blocks, key=lambda name: (_last_day(p.blocks[name]), name), reverse=True)[:MAX_BLOCKS]
-    gone["block"] += len(p.blocks) - len(latest)
+    gone["block"] = len(p.blocks) - len(latest)
     p.blocks = {name: p.blocks[name] for name in p.blocks if name in set(latest)}
     return p
 
@@ -89,7 +88,7 @@ def _last_day(history: list[Any]) -> float:
     return float(max(row[1] if len(row) > 1 else 0, max(history[1:]) / 86_400_000))
 
 
-def _shrunk(profile: Profile, revision: str, gone: Counter[str]) -> tuple[Profile, bytes]:
+def _shrunk(profile: Profile, revision: str, gone: dict[str, int]) -> tuple[Profile, bytes]:
     """Let go until the document fits: the oldest days first, then the matchers hit longest ago.
 
     Everything else is bounded by fold, far below the limit. The floor that the days were cut at stays on the profile,
@@ -104,11 +103,11 @@ def _shrunk(profile: Profile, revision: str, gone: Counter[str]) -> tuple[Profil
         p.floor, days = days[:8][-1], days[8:]
         p.matchers = {matcher: counters.pruned(row, p.floor) for matcher, row in p.matchers.items()}
         p.blocks = {name: [counters.pruned(h[0], p.floor), *h[1:]] for name, h in p.blocks.items()}
-        gone["days"] += 1
+        gone["days"] = gone.get("days", 0) + 1
         document = encode(p, revision)
     while len(document) > MAX_BYTES and p.matchers:
         keep = sorted(p.matchers, key=latest.__getitem__, reverse=True)[: len(p.matchers) // 2]
-        gone["matcher"] += len(p.matchers) - len(keep)
+        gone["matcher"] = gone.get("matcher", 0) + len(p.matchers) - len(keep)
         p.matchers = {matcher: p.matchers[matcher] for matcher in keep}
         document = encode(p, revision)
     return p, document

@@ -36,7 +36,7 @@ def single(kind: str) -> Handler:
     """Return the handler of a path that takes one event of this type."""
 
     async def handle(desk: Desk, request: Request, send: Send, headers: tuple[Header, ...]) -> None:
-        raw = await request.body(SINGLE_BYTES, desk.settings.body_deadline_s)
+        raw = await request.body(SINGLE_BYTES, desk.deadlines)
         body = segment.decode_body(raw)
         await _collect(desk, request, send, headers, Payload(raw, body, [body], kind))
 
@@ -45,7 +45,7 @@ def single(kind: str) -> Handler:
 
 async def batch(desk: Desk, request: Request, send: Send, headers: tuple[Header, ...]) -> None:
     """Handle a path that takes a list of events."""
-    raw = await request.body(BATCH_BYTES, desk.settings.body_deadline_s)
+    raw = await request.body(BATCH_BYTES, desk.deadlines)
     body = segment.decode_body(raw)
     await _collect(desk, request, send, headers, Payload(raw, body, segment.items_of(body, required=True), ""))
 

@@ -40,7 +40,7 @@ class Decisions:
 
     async def handle(self, desk: Desk, request: Request, send: Send, headers: tuple[Header, ...]) -> None:
         """Answer one decision request."""
-        raw = await request.body(BATCH_BYTES, desk.settings.body_deadline_s)
+        raw = await request.body(BATCH_BYTES, desk.deadlines)
         body = segment.decode_body(raw)
         placements = _placements(body)
         explain = _wants_receipts(desk, request)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.edge.cors import Cors
+from gateway.edge.deadlines import Deadlines
 from gateway.edge.request import Header, Request, Scope
 from gateway.enrich.address import TrustedProxies
 from gateway.envelope import NO_CONSENT, TOO_LATE, UNAVAILABLE, BadEvent, Envelope, Hit, Outcome, Rejected, Site
@@ -90,6 +91,7 @@ class Desk:
         self.telemetry = telemetry
         self.clock = clock
         self.visitors = visitors
+        self.deadlines = Deadlines(settings.body_deadline_s)
         self._cookies = cookies
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._by_write_key = {site.key: site for site in sites}

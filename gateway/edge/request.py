@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 import orjson
 
+from gateway.edge.deadlines import Deadlines
 from gateway.errors import BadContentEncoding, BadRequest, GatewayError, TooLarge, TooSlow
 
 Scope = MutableMapping[str, Any]
@@ -44,19 +44,15 @@ class Request:
             return None
         return b",".join(value for name, value in self.scope["headers"] if name == b"x-forwarded-for")
 
-    async def body(self, limit: int, deadline_s: float) -> bytes:
+    async def body(self, limit: int, deadlines: Deadlines) -> bytes:
         """Return the decoded body; raises TooLarge, TooSlow, BadContentEncoding, BadRequest or Disconnected."""
         length = self.headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length) > limit:
             raise _too_large(limit)
         try:
-            async with asyncio.timeout(deadline_s):
-                message = await self._receive()
-                body = await self._rest(message, limit) if message.get("more_body") else _chunk(message)
+            body = await deadlines.within(self._all(limit))
         except TimeoutError as err:
-            raise TooSlow(
-                f"the body did not arrive within {deadline_s:g} s", hint="send it again, in smaller batches"
-            ) from err
+            raise TooSlow("the body did not arrive in time", hint="send it again, in smaller batches") from err
         encoding = self.headers.get(b"content-encoding", b"identity").strip().lower()
         if encoding == b"gzip":
             return _gunzipped(body, limit)
@@ -69,7 +65,10 @@ class Request:
             raise _too_large(limit)
         return body
 
-    async def _rest(self, message: MutableMapping[str, Any], limit: int) -> bytes:
+    async def _all(self, limit: int) -> bytes:
+        message = await self._receive()
+        if not message.get("more_body"):
+            return _chunk(message)
         chunks = [_chunk(message)]
         size = len(chunks[0])
         while message.get("more_body"):

@@ -21,6 +21,8 @@ COOKIE = "tuttu_id"
 COOKIE_AGE_S = 400 * 86_400
 """400 days: the longest that browsers keep a cookie (RFC 6265bis, section 5.5)."""
 
+_REMEMBERED = 20_000
+
 _MISSING = Outcome(
     "rejected", Rejected.MISSING_ID, "the event names nobody: send userId or anonymousId, or the visitor's cookie"
 )
@@ -31,6 +33,7 @@ class Cookies:
 
     def __init__(self, keys: Iterable[str]) -> None:
         self._ring = KeyRing(tuple(keys), b"tuttu cookie")
+        self._verified: dict[tuple[str, str], str] = {}
 
     def value(self, site: Site, visitor_id: str) -> str:
         """Return the cookie's value, `<id>.<key id>.<mac>`."""
@@ -38,10 +41,18 @@ class Cookies:
         return f"{visitor_id}.{signature}"
 
     def visitor_id(self, site: Site, value: str) -> str:
-        """Return the id of a valid cookie value, else ""."""
+        """Return the id of a valid cookie value, else ""; valid ones are remembered for a while."""
+        known = self._verified.get((site.key, value))
+        if known is not None:
+            return known
         visitor_id, _, rest = value.partition(".")
         key_id, _, mac = rest.partition(".")
-        return visitor_id if self._ring.verifies(f"{site.key}\0{visitor_id}", key_id, mac) else ""
+        if not self._ring.verifies(f"{site.key}\0{visitor_id}", key_id, mac):
+            return ""
+        if len(self._verified) >= _REMEMBERED:
+            self._verified.clear()
+        self._verified[(site.key, value)] = visitor_id
+        return visitor_id
 
     def header(self, site: Site, visitor_id: str) -> bytes:
         """Return the Set-Cookie value that gives or renews the cookie."""

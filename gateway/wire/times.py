@@ -15,6 +15,8 @@ _NEWEST_MS = 4_102_444_800_000  # 2100-01-01
 
 def parse_time(value: Any) -> int:
     """Return an ISO 8601 text (or a number of milliseconds) as ms since 1970 UTC; 0 for anything that is not sane."""
+    if value is None:
+        return 0
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
