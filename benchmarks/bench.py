@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -32,6 +33,8 @@ class Void(Exception):
 def main() -> None:
     """Measure and print; the exit status is 1 when the run was void or cannot be made here."""
     options = _options()
+    # Ended from outside, it must still end what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     if not shutil.which("wrk"):
         sys.exit("make bench needs wrk; install it with: apt-get install wrk (or brew install wrk)")
     cores = sorted(os.sched_getaffinity(0))

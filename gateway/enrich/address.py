@@ -1,19 +1,27 @@
-"""The client's address: X-Forwarded-For is believed only as far as configured proxies wrote it."""
+"""The client's address: X-Forwarded-For is believed only as far as configured proxies wrote it.
+
+Addresses are packed by inet_pton: `ipaddress` objects cost ten times as much, and every hit has two or three.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Sequence
 
-_MEMO_ENTRIES = 1024
+_MAPPED = b"\0" * 10 + b"\xff\xff"
+"""How an IPv4 address begins that is written as IPv6 (RFC 4291, section 2.5.5.2)."""
 
 
 class TrustedProxies:
     """The networks whose word about the client's address counts."""
 
     def __init__(self, networks: Sequence[str]) -> None:
-        self._networks = [ipaddress.ip_network(text, strict=False) for text in networks]
-        self._memo: dict[str, bool] = {}
+        parsed = [ipaddress.ip_network(text, strict=False) for text in networks]
+        self._networks = [
+            (len(network.network_address.packed), int(network.network_address), int(network.netmask))
+            for network in parsed
+        ]
 
     def client(self, peer: str, forwarded_for: bytes | None) -> str:
         """Return the address of the client: walk from the peer leftwards while the hop is a trusted proxy.
@@ -24,39 +32,40 @@ class TrustedProxies:
             return peer
         client = peer
         for hop in reversed(forwarded_for.decode("latin-1").split(",")):
-            address = _address(hop.strip())
-            if not address:
+            address = _packed(_without_port(hop.strip()))
+            if address is None:
                 break
-            client = address
-            if not self.trusts(address):
+            client = _text(address)
+            if not self._contain(address):
                 break
         return client
 
     def trusts(self, text: str) -> bool:
         """Tell whether an address is one of the proxies."""
-        known = self._memo.get(text)
-        if known is None:
-            if len(self._memo) >= _MEMO_ENTRIES:
-                self._memo.clear()
-            try:
-                address = ipaddress.ip_address(text)
-            except ValueError:
-                known = False
-            else:
-                known = any(address in network for network in self._networks)
-            self._memo[text] = known
-        return known
+        address = _packed(text)
+        return address is not None and self._contain(address)
+
+    def _contain(self, address: bytes) -> bool:
+        number, size = int.from_bytes(address, "big"), len(address)
+        return any(size == length and number & mask == start for length, start, mask in self._networks)
 
 
-def _address(hop: str) -> str:
-    """Return the address in one X-Forwarded-For entry, which may carry a port; "" when there is none."""
+def _without_port(hop: str) -> str:
     if hop.startswith("["):
-        hop = hop[1:].partition("]")[0]
-    elif hop.count(":") == 1:
-        hop = hop.partition(":")[0]
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
+
+
+def _packed(text: str) -> bytes | None:
+    """Return an address as 4 or 16 bytes, a mapped one as its 4; None for any other text."""
     try:
-        address = ipaddress.ip_address(hop)
-    except ValueError:
-        return ""
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address)
+        if ":" not in text:
+            return socket.inet_pton(socket.AF_INET, text)
+        packed = socket.inet_pton(socket.AF_INET6, text)
+    except (OSError, ValueError):  # ValueError: a NUL in the text
+        return None
+    return packed[12:] if packed.startswith(_MAPPED) else packed
+
+
+def _text(address: bytes) -> str:
+    return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)

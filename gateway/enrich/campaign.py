@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote_plus
 
 from gateway.envelope import Hit
 from personalize.model import Facts
 
 _MAX_LENGTH = 200
-_MAX_FIELDS = 50
+_MAX_QUERY = 2_000
+_UTM = {"utm_campaign": "name", "utm_source": "source", "utm_medium": "medium"}
 
 
 def put_campaign(facts: Facts, hit: Hit, context: Mapping[str, Any], properties: Mapping[str, Any]) -> None:  # noqa: ARG001 - one signature for all enrichers
@@ -27,12 +28,13 @@ def _from_address(context: Mapping[str, Any], properties: Mapping[str, Any]) -> 
     url = properties.get("url") or (page.get("url") if isinstance(page, dict) else "")
     if not isinstance(url, str) or "utm_" not in url:
         return {}
-    try:
-        query = parse_qs(urlsplit(url).query, max_num_fields=_MAX_FIELDS)
-    except ValueError:  # too many fields, or no address at all
-        return {}
-    return {"name": query.get("utm_campaign", [""])[0], "source": query.get("utm_source", [""])[0],
-            "medium": query.get("utm_medium", [""])[0]}  # fmt: skip
+    found: dict[str, str] = {}
+    for pair in url.partition("#")[0].partition("?")[2][:_MAX_QUERY].split("&"):
+        name, _, value = pair.partition("=")
+        wanted = _UTM.get(name)
+        if wanted is not None and wanted not in found:
+            found[wanted] = unquote_plus(value)
+    return found
 
 
 def _text(value: Any) -> str:
