@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from personalize import conditions, counters, phrasing, syntax, templates
+from personalize import conditions, counters, phrasing, syntax, templates, windows
 from personalize.calendar import Calendar, date_of
 from personalize.condition import Condition, all_hold
 from personalize.globs import any_of
@@ -128,7 +128,7 @@ def _shown_less(block: syntax.Block, cap: Cap) -> Condition:
         if history is None:
             return 0
         row: counters.Row = history[0]
-        return counters.count_since(row, view.today - cap.days + 1) if cap.days else row[0]
+        return windows.counted(row, view.today - cap.days + 1)[0] if cap.days else row[0]
 
     return Condition(
         lambda view: shown(view) < cap.count,

@@ -69,26 +69,6 @@ def pruned(row: Row, floor: int) -> Row:
     return row
 
 
-def count_since(row: Row, first_day: int) -> int:
-    """Return how many occurrences lie on `first_day` or later."""
-    n = 0
-    for day, count in days(row):
-        if day < first_day:
-            break
-        n += count
-    return n
-
-
-def days_since(row: Row, first_day: int) -> int:
-    """Return on how many different days, `first_day` or later, it occurred."""
-    n = 0
-    for day, _ in days(row):
-        if day < first_day:
-            break
-        n += 1
-    return n
-
-
 def kept(row: Row, cap_count: int, cap_days: int) -> Iterator[tuple[int, int]]:
     """Yield (day, count) of the most recent occurrences that a cap lets through.
 

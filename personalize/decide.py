@@ -59,13 +59,8 @@ def decide_in(view: View, plan: Plan, placements: Sequence[str], *, explain: boo
     return decisions
 
 
-def visitor_summary(plan: Plan, profile: Profile | None, context: Context, now: int) -> VisitorSummary | None:
-    """Return what the page may know about its visitor, or None when the profile was not read."""
-    return summary_in(View(plan, profile, context, now), plan)
-
-
 def summary_in(view: View, plan: Plan) -> VisitorSummary | None:
-    """Return what `visitor_summary` returns, for a view that the caller has made."""
+    """Return what the page may know about its visitor, or None when the profile was not read."""
     if view.context.unread:
         return None
     return {

@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize import counters
+from personalize import counters, windows
 
 DAYS = st.lists(st.integers(20_000, 20_120), max_size=60)
 
@@ -44,8 +44,7 @@ def test_pruning_takes_old_days_and_keeps_the_total(days: list[int], floor: int)
 def test_windows_count_occurrences_and_days(days: list[int], first: int) -> None:
     row = row_of(days)
     inside = [d for d in days if d >= first]
-    assert counters.count_since(row, first) == len(inside)
-    assert counters.days_since(row, first) == len(set(inside))
+    assert windows.counted(row, first) == (len(inside), len(set(inside)))
 
 
 @given(DAYS, st.integers(1, 4), st.sampled_from([0, 1, 7, 30]))

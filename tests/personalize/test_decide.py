@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from personalize.decide import decide, visitor_summary
+from personalize.decide import decide, summary_in
 from personalize.model import Context, Decision, Facts
 from personalize.plan import empty_plan
+from personalize.view import View
 from tests.fakes.visitor import Visitor, plan_of
 
 HERO = """
@@ -75,7 +76,7 @@ def test_a_site_without_rules_knows_no_placement() -> None:
     visitor = Visitor(plan).viewed("/a")
     assert won(visitor, "home hero") == (None, "unknown")
     assert not visitor.profile.matchers
-    assert visitor_summary(plan, None, visitor.context, visitor.now) == {
+    assert summary_in(View(plan, None, visitor.context, visitor.now), plan) == {
         "returning": False,
         "stage": "",
         "temperature": "",
@@ -90,13 +91,13 @@ def test_a_profile_that_was_not_read_is_empty_and_names_why(unread: Any) -> None
     decisions = asked(visitor, "home hero", "footer", "nowhere")
     assert [(d.block, d.reason) for d in decisions] == [("first", unread), ("nobody", unread), (None, "unknown")]
     assert [d.content and d.content["title"] for d in decisions] == ["Hei Espoo", "Varalla Espoo", None]
-    assert visitor_summary(plan, visitor.profile, visitor.context, visitor.now) is None
+    assert summary_in(visitor.view(), plan) is None
 
 
 def test_the_summary_says_what_a_page_may_know() -> None:
     plan = plan_of(HERO)
     visitor = Visitor(plan).viewed("/fan", days=1).viewed("/")
-    summary = visitor_summary(plan, visitor.profile, visitor.context, visitor.now)
+    summary = summary_in(visitor.view(), plan)
     assert summary == {"returning": True, "stage": "Fan", "temperature": "hot"}
 
 
