@@ -232,12 +232,14 @@ class Visitors:
         return write, _Held(profile, marks, r.room, now)
 
     def _erasure(self, held: _Held, job: Job) -> tuple[Write | None, _Held]:
-        """Replace the profile by a tombstone, unless a later choice or such a tombstone already stands."""
+        """Replace the profile by a tombstone, unless a later choice is stored.
+
+        Also where nothing is stored, or an older tombstone: a hit from before the withdrawal may still be on its way.
+        """
         profile, before = held.profile, job.erase_before
-        later_choice = bool(profile.consent) and profile.consent[0] > job.decided
-        job.erased = not later_choice
-        if later_choice or profile == Profile(profile.revision, profile.erased, consent=profile.consent):
-            return None, held  # nothing may be erased, or nothing is there but perhaps a tombstone
+        job.erased = not profile.consent or profile.consent[0] <= job.decided
+        if not job.erased:
+            return None, held
         self._attempts += 1
         # The choice stays on the tombstone: the site's default does not make the visitor anew.
         tombstone = Profile(f"{self._boot}{self._attempts:x}", before, consent=[job.decided, []])

@@ -247,6 +247,20 @@ async def test_a_replay_of_what_was_erased_stays_out_also_with_a_new_receipt() -
         assert len(app.store.writes) == 2
 
 
+async def test_a_withdrawal_stands_also_before_what_it_withdraws_has_arrived() -> None:
+    async with running() as app:
+        first = await app.post(messageId="a", consent=["analytics"])
+        headers = {"cookie": first.headers["set-cookie"].partition(";")[0]}
+        app.store.documents.clear()  # as if the first hit were still on its way
+        app.store.marks.clear()
+        for decided in ("2026-11-21T10:00:00Z", "2026-11-21T12:00:00Z"):
+            again = await app.post(headers=headers, consent=[], timestamp=decided)
+            assert "Max-Age=0" in again.headers["set-cookie"]
+        late = await app.post(headers=headers, messageId="a", consent=["analytics"], timestamp="2026-11-21T11:00:00Z")
+        assert late.json()["dropped"] == 1
+        assert sum(w.erase_before > 0 for w in app.store.writes) == 2
+
+
 async def test_a_claim_does_not_even_read_the_consent_that_was_claimed() -> None:
     async with running() as app:
         headers = {"sec-fetch-site": "cross-site"}
