@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 
+from starlette.types import ASGIApp
+
 from gateway.edge.collect import Handler, batch, single
 from gateway.edge.decide import Decisions
 from gateway.edge.desk import Desk
@@ -29,7 +31,7 @@ _SINGLES = {
 class FrontDoor:
     """The ASGI application: hot paths here, the rest to `other`."""
 
-    def __init__(self, desk: Desk, other: object) -> None:
+    def __init__(self, desk: Desk, other: ASGIApp) -> None:
         self._desk = desk
         self._other = other
         self._routes = routes()
@@ -37,14 +39,14 @@ class FrontDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request, or the lifespan."""
         if scope["type"] != "http":
-            await self._other(scope, receive, send)  # type: ignore[operator] # any ASGI application
+            await self._other(scope, receive, send)
             return
         handler = self._routes.get(scope["path"])
         method = scope["method"]
         if method == "OPTIONS":
             await answer_empty(send, self._desk.cors.preflight(_origin(scope)))
         elif handler is None or method != "POST":
-            await self._other(scope, receive, send)  # type: ignore[operator] # any ASGI application
+            await self._other(scope, receive, send)
         else:
             await self._serve(handler, scope, receive, send)
 

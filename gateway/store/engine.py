@@ -62,8 +62,9 @@ def installed_engines() -> list[Engine]:
 def identify(binary: str) -> Engine | None:
     """Return the engine that the binary says it is, or None when it does not run here."""
     try:
-        # No shell, no input from outside: the binary was found on PATH or in an installed package.
-        said = subprocess.run([binary, "--version"], capture_output=True, timeout=VERSION_TIMEOUT_S, check=True)  # noqa: S603
+        said = subprocess.run(  # noqa: S603 - no shell; the binary was found on PATH or in an installed package
+            [binary, "--version"], capture_output=True, timeout=VERSION_TIMEOUT_S, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     found = re.match(r"(Redis|Valkey) server v=(\d+)\.(\d+)", said.stdout.decode(errors="replace"))

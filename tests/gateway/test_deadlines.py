@@ -9,6 +9,8 @@ import pytest
 from gateway.edge.deadlines import Deadlines
 from tests.gateway.app import running
 
+SCOPE = {"type": "http", "method": "POST", "path": "/v1/page", "query_string": b"", "headers": [], "client": None}
+
 
 async def test_what_is_there_in_time_is_returned() -> None:
     deadlines = Deadlines(0.1)

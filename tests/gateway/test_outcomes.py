@@ -271,6 +271,19 @@ async def test_a_claim_does_not_even_read_the_consent_that_was_claimed() -> None
         assert answer["placements"]["home hero"]["reason"] == "claim"
 
 
+async def test_a_receipt_reads_the_profile_only_where_a_decision_may() -> None:
+    async with running() as app:
+        price = {"type": "page", "properties": {"path": "/hinnoittelu"}}
+        first = await app.post("/v1/batch", batch=[price, price])
+        headers = {"cookie": first.headers["set-cookie"].partition(";")[0]}
+        shown = (await app.post("/v1/decide", headers=headers, placements=["home hero"])).json()
+        react = {"event": "Content Shown", "properties": {"decision": shown["placements"]["home hero"]["decision"]}}
+        for consent, block in ((["personalization"], "book a demo"), (["analytics"], "welcome")):
+            await app.post("/v1/track", headers=headers, consent=consent, **react)
+            receipt = orjson.loads(app.store.writes[-1].entries[0])["receipt"]
+            assert (receipt["block"], receipt["now"]["block"]) == ("book a demo", block)
+
+
 async def test_traits_that_came_in_the_context_are_in_the_log() -> None:
     async with running() as app:
         key = "a secret key"

@@ -151,6 +151,17 @@ def test_segments_settings_are_what_analytics_next_needs(client: httpx.Client, g
     assert client.get("/v1/projects/none/settings").status_code == 404
 
 
+def test_a_stranger_does_not_choose_the_scheme_that_browsers_send_to(client: httpx.Client) -> None:
+    answer = client.get("/v1/projects/demo/settings", headers={"x-forwarded-proto": "https"})
+    assert answer.json()["integrations"]["Segment.io"]["protocol"] == "http"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_there_are_no_redirects(client: httpx.Client) -> None:
+    assert client.post("/v1/m/").status_code == 404
+    assert client.get("/v1/projects/demo/settings/").status_code == 404
+
+
 def test_the_key_may_be_a_user_name(client: httpx.Client) -> None:
     headers = {"authorization": "Basic " + base64.b64encode(b"demo:").decode(), "content-type": "text/plain"}
     assert client.post("/v1/p", content=b"{}", headers=headers).json()["accepted"] == 1
