@@ -1,4 +1,4 @@
-"""The command line: `tuttu serve`, `tuttu rules …`. Each command lives in its own file in gateway/commands."""
+"""The command line: `tuttu serve`, `tuttu rules …`, `tuttu data …`; each command has its file in gateway/commands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from gateway.commands import rules, serve
+from gateway.commands import data, rules, serve
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -15,6 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve.add_parser(commands)
     rules.add_parser(commands)
+    data.add_parser(commands)
     args = parser.parse_args(argv)
     code: int = args.run(args)
     return code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,12 +14,18 @@ from gateway.edge.site_routes import site_routes
 from gateway.envelope import Site
 from gateway.identity.tokens import Tokens
 from gateway.identity.visitor import Cookies
+from gateway.networks.data import Networks
+from gateway.networks.errors import OwnListInvalid
+from gateway.networks.lookups import Lookups
+from gateway.networks.own_list import OwnList, read_own_list
 from gateway.ports import ProfileStore
 from gateway.reload import plan_of, read_rules
-from gateway.settings import Settings
+from gateway.settings import Settings, SiteSettings
 from gateway.telemetry import Telemetry
 from gateway.visitors import Visitors
 from personalize.plan import empty_plan
+
+log = logging.getLogger("tuttu")
 
 
 def clock() -> int:
@@ -29,10 +36,13 @@ def clock() -> int:
 def read_site_rules(settings: Settings) -> dict[str, dict[str, str]]:
     """Return the rule files of each site that has some, so that all workers compile the very same ones.
 
-    Raises RulesError with all problems, before anything is started or replaced.
+    The sites' lists of companies are checked on the way. Raises RulesError, or OwnListInvalid (a StartupError), with
+    all problems, before anything is started or replaced.
     """
     found: dict[str, dict[str, str]] = {}
     for site in settings.site:
+        if site.companies:
+            read_own_list(Path(site.companies))
         if site.rules:
             files = read_rules(Path(site.rules))
             plan_of(files, site.time_zone)
@@ -40,8 +50,13 @@ def read_site_rules(settings: Settings) -> dict[str, dict[str, str]]:
     return found
 
 
-def sites_of(settings: Settings, secret_keys: Mapping[str, str], rules: Mapping[str, Mapping[str, str]]) -> list[Site]:
-    """Return the sites with their rules, as read_site_rules has read them, compiled."""
+def sites_of(
+    settings: Settings,
+    secret_keys: Mapping[str, str],
+    rules: Mapping[str, Mapping[str, str]],
+    networks: Networks | None = None,
+) -> list[Site]:
+    """Return the sites with their rules, compiled, as read_site_rules has read them; `networks` knows addresses."""
     return [
         Site(
             key=site.key,
@@ -50,9 +65,19 @@ def sites_of(settings: Settings, secret_keys: Mapping[str, str], rules: Mapping[
             cookie_domain=site.cookie_domain,
             consent=frozenset(site.consent),
             plan=plan_of(rules[site.key], site.time_zone) if site.key in rules else empty_plan(site.time_zone),
+            lookups=Lookups(networks, own_list_of(site)),
         )
         for site in settings.site
     ]
+
+
+def own_list_of(site: SiteSettings) -> OwnList:
+    """Return the site's own list of companies, an empty one without, or when it was broken after the start."""
+    try:
+        return read_own_list(Path(site.companies)) if site.companies else OwnList()
+    except OwnListInvalid as err:
+        log.error("site %s goes without its own list of companies: %s", site.key, err)  # noqa: TRY400 - the text is all
+        return OwnList()
 
 
 class Gateway:
@@ -84,8 +109,9 @@ class Gateway:
             telemetry=self.telemetry,
             clock=clock,
             admin_token=admin_token,
+            demo=settings.demo,
         )
-        self.application = FrontDoor(self._desk, site_routes(self._desk))
+        self.application = FrontDoor(self._desk, site_routes(self._desk, demo=settings.demo))
 
     def report(self) -> dict[str, object]:
         """Return the worker's numbers for the parent."""

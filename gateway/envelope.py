@@ -7,10 +7,11 @@ or rejected(reason). The reasons are closed sets. Nothing is spooled until there
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from gateway.networks.lookups import Lookups
 from gateway.ports import VisitorKey
 from personalize.model import Event
 from personalize.plan import Plan
@@ -75,6 +76,8 @@ class Site:
     cookie_domain: str
     consent: frozenset[str]
     plan: Plan
+    lookups: Lookups = field(default_factory=Lookups)
+    """What an address tells to this site; nothing unless the worker has data or the site a list."""
 
 
 @dataclass(slots=True)
@@ -90,6 +93,8 @@ class Hit:
     address: str = ""
     visitor_id: str = ""
     """The id of a valid cookie, or of the cookie that the site's server passed on."""
+    reset: bool = False
+    """Whether the browser lets go of the visitor that its cookie names."""
     minted: str = ""
     """The id of the visitor that this request newly became; its answer brings the cookie."""
     signal: frozenset[str] | None = None

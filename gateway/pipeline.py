@@ -48,7 +48,7 @@ def put_visitor(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None
 
 
 def put_facts(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
-    """Add agent, language, page and campaign; a bot never browses."""
+    """Add agent, language, page, campaign, place and company; a bot never browses."""
     event = envelope.event
     event.facts = enriched(hit, envelope.raw.get("context") or {}, event.properties)
     if event.facts.bot:
@@ -94,8 +94,9 @@ def arrive(hit: Hit, envelopes: Sequence[Envelope], tokens: Tokens) -> None:
 # -- application -----------------------------------------------------------------------------------------------------
 
 
-_FACTS = ("language", "device", "browser", "os", "bot", "campaign", "source", "medium")
+_FACTS = ("country", "region", "city", "language", "device", "browser", "os", "bot", "campaign", "source", "medium")
 _FACT_VALUES = attrgetter(*_FACTS)
+_COMPANY = ("name", "domain", "type", "source")
 
 
 @lru_cache(64)
@@ -193,6 +194,12 @@ def _entry(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
     context = raw.get("context")
     if context:
         sent["context"] = {name: value for name, value in context.items() if name not in _CONTEXT_LEFT_OUT}
+    facts: dict[str, Any] = {
+        name: value for name, value in zip(_FACTS, _FACT_VALUES(event.facts), strict=True) if value
+    }
+    company = event.facts.company
+    if "name" in company:  # without one it is the visitor's access provider, which tells sales nothing
+        facts["company"] = {name: company[name] for name in _COMPANY if name in company}
     return {
         "s": hit.site.key,
         "v": f"{r.visitor.kind}:{r.visitor.id}",
@@ -202,7 +209,7 @@ def _entry(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
         "k": event.type,
         "b": event.browser,
         "c": _in_order(r.consent),
-        "f": {name: value for name, value in zip(_FACTS, _FACT_VALUES(event.facts), strict=True) if value},
+        "f": facts,
         "e": sent,
     }
 

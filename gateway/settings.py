@@ -68,6 +68,8 @@ class SiteSettings(BaseModel):
     """Purposes that hold for a visitor who has not chosen; none unless configured."""
     rules: str = ""
     """Folder with the site's rules, relative to the settings file."""
+    companies: str = ""
+    """File with the site's own list of companies, CSV or YAML, relative to the settings file."""
 
     @field_validator("time_zone")
     @classmethod
@@ -107,6 +109,8 @@ class Settings(BaseModel):
     data: Path = Path("data")
     redis: str = ""
     """Address of the store; "" starts the embedded one."""
+    demo: bool = False
+    """Whether the one site is the built-in demo, whose pages are served at /demo/."""
 
     @field_validator("site")
     @classmethod
@@ -132,14 +136,15 @@ def load_settings(config: Path | None, environ: Mapping[str, str], flags: Mappin
     sites = table.get("site") or [_demo_site()]
     base = config.parent if config else Path()
     if isinstance(sites, list):
-        sites = [_with_rules(site, base, flags.get("rules")) if isinstance(site, dict) else site for site in sites]
+        sites = [_with_paths(site, base, flags.get("rules")) if isinstance(site, dict) else site for site in sites]
     unknown = table.keys() - {"gateway", "site"}
     if unknown:
         raise StartupError(f"{config}: unknown table {_quoted(unknown)}; a settings file has [gateway] and [[site]]")
     data = flags.get("data") or environ.get("TUTTU_DATA") or "data"
     redis = flags.get("redis") or environ.get("TUTTU_REDIS") or ""
     try:
-        return Settings.model_validate({"gateway": gateway, "site": sites, "data": data, "redis": redis})
+        demo = not table.get("site")
+        return Settings.model_validate({"gateway": gateway, "site": sites, "data": data, "redis": redis, "demo": demo})
     except ValidationError as err:
         raise StartupError("\n".join(_sentence(e, config) for e in err.errors())) from err
 
@@ -163,10 +168,14 @@ def _demo_site() -> dict[str, Any]:
     }
 
 
-def _with_rules(site: dict[str, Any], base: Path, flag: str | None) -> dict[str, Any]:
-    """Make the rules folder relative to where it was named: the working folder for the flag, else the file's."""
-    rules = flag or (str(base / site["rules"]) if isinstance(site.get("rules"), str) and site["rules"] else "")
-    return {**site, "rules": rules}
+def _with_paths(site: dict[str, Any], base: Path, flag: str | None) -> dict[str, Any]:
+    """Make rules and companies relative to where they were named: the working folder for the flag, else the file's."""
+    named = {name: str(base / site[name]) for name in ("rules", "companies") if _is_text(site.get(name))}
+    return {**site, "rules": "", **named, **({"rules": flag} if flag else {})}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

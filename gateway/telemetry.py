@@ -26,6 +26,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "decisions": ("Decisions by reason", ("reason",)),
     "erasures": ("Visitors erased", ("cause",)),
     "store_failures": ("Store calls that failed or came too late", ()),
+    "network_data_loads": ("Sets of network data that a worker took, or refused because they are broken", ("result",)),
     "worker_restarts": ("Workers that died and were started again", ()),
     "store_restarts": ("Times that the embedded store died and was started again", ()),
 }
@@ -33,6 +34,8 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 GAUGES: dict[str, str] = {
     "cached_profiles": "Profiles in the workers' memory",
     "workers": "Workers that are ready",
+    "network_data": "Sets of network data in use, summed over the workers; each has two at most",
+    "network_data_damaged": "Look-ups that found damage in the city list in use",
 }
 
 Key = tuple[str, ...]

@@ -17,6 +17,7 @@ import uvloop
 
 from gateway.app import Gateway, sites_of
 from gateway.control import Line, open_line
+from gateway.networks.data import FOLDER, Networks
 from gateway.settings import Settings
 from gateway.store.connection import StoreConnection
 from gateway.store.keys import PARTITIONS
@@ -27,6 +28,8 @@ log = logging.getLogger("tuttu")
 
 ORPHAN_GRACE_S = 2.0
 DRAIN_S = 10
+WATCH_S = 2.0
+"""How often a worker looks whether there is new network data: one stat."""
 
 
 async def work(listening: socket.socket, control: socket.socket) -> None:
@@ -36,7 +39,9 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     if orders is None:
         return
     settings = Settings.model_validate(orders["settings"])
-    sites = sites_of(settings, orders["secret_keys"], orders["rules"])
+    networks = Networks(settings.data / FOLDER, on_event=log.info)
+    networks.refresh()
+    sites = sites_of(settings, orders["secret_keys"], orders["rules"], networks)
     limits = Limits(deadline_s=settings.gateway.store_deadline_ms / 1000)
     connection = StoreConnection(orders["store"], limits=limits, on_event=log.info)
     await connection.start()
@@ -61,7 +66,8 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     _calm_collector()
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await line.say({"ready": True})
-    answering = asyncio.create_task(_answer(line, gateway, connection))
+    watching = asyncio.create_task(_watch(networks))
+    answering = asyncio.create_task(_answer(line, gateway, networks, connection))
     await asyncio.wait((serving, answering), return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
         # The parent is gone, and the embedded store with it: finish what can be finished, then go.
@@ -70,6 +76,7 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
         if not serving.done():
             os._exit(1)
     answering.cancel()
+    watching.cancel()
     await connection.close()
 
 
@@ -83,9 +90,21 @@ def _calm_collector() -> None:
     gc.set_threshold(20_000, 50, 100)
 
 
-async def _answer(line: Line, gateway: Gateway, connection: StoreConnection) -> None:
+async def _watch(networks: Networks) -> None:
+    """Take new network data soon after it was fetched; opening it is left to a thread, hits go on meanwhile."""
+    while True:
+        await asyncio.sleep(WATCH_S)
+        try:
+            if networks.changed():
+                await asyncio.to_thread(networks.refresh)
+        except Exception:
+            log.exception("new network data could not be taken; what was in use stays")
+
+
+async def _answer(line: Line, gateway: Gateway, networks: Networks, connection: StoreConnection) -> None:
     """Answer the parent's questions until it is gone."""
     while await line.hear() is not None:
+        networks.report(gateway.telemetry)
         await line.say({**gateway.report(), "store_connected": connection.connected})
 
 

@@ -8,13 +8,14 @@ from typing import Any
 from gateway.enrich.agent import put_agent
 from gateway.enrich.campaign import put_campaign
 from gateway.enrich.language import put_language
+from gateway.enrich.origin import put_company, put_place
 from gateway.enrich.page import put_page
 from gateway.envelope import Hit
 from personalize.model import Facts
 
 Enricher = Callable[[Facts, Hit, Mapping[str, Any], Mapping[str, Any]], None]
 
-ENRICHERS: tuple[Enricher, ...] = (put_agent, put_language, put_page, put_campaign)
+ENRICHERS: tuple[Enricher, ...] = (put_agent, put_language, put_page, put_campaign, put_place, put_company)
 """Each takes (facts to fill, the hit, an event's context, its properties)."""
 
 

@@ -1,16 +1,11 @@
-"""The client's address: X-Forwarded-For is believed only as far as configured proxies wrote it.
-
-Addresses are packed by inet_pton: `ipaddress` objects cost ten times as much, and every hit has two or three.
-"""
+"""The client's address: X-Forwarded-For is believed only as far as configured proxies wrote it."""
 
 from __future__ import annotations
 
 import ipaddress
-import socket
 from collections.abc import Sequence
 
-_MAPPED = b"\0" * 10 + b"\xff\xff"
-"""How an IPv4 address begins that is written as IPv6 (RFC 4291, section 2.5.5.2)."""
+from gateway.networks.address import packed, written
 
 
 class TrustedProxies:
@@ -32,17 +27,17 @@ class TrustedProxies:
             return peer
         client = peer
         for hop in reversed(forwarded_for.decode("latin-1").split(",")):
-            address = _packed(_without_port(hop.strip()))
+            address = packed(_without_port(hop.strip()))
             if address is None:
                 break
-            client = _text(address)
+            client = written(address)
             if not self._contain(address):
                 break
         return client
 
     def trusts(self, text: str) -> bool:
         """Tell whether an address is one of the proxies."""
-        address = _packed(text)
+        address = packed(text)
         return address is not None and self._contain(address)
 
     def _contain(self, address: bytes) -> bool:
@@ -54,18 +49,3 @@ def _without_port(hop: str) -> str:
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
-
-
-def _packed(text: str) -> bytes | None:
-    """Return an address as 4 or 16 bytes, a mapped one as its 4; None for any other text."""
-    try:
-        if ":" not in text:
-            return socket.inet_pton(socket.AF_INET, text)
-        packed = socket.inet_pton(socket.AF_INET6, text)
-    except (OSError, ValueError):  # ValueError: a NUL in the text
-        return None
-    return packed[12:] if packed.startswith(_MAPPED) else packed
-
-
-def _text(address: bytes) -> str:
-    return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)

@@ -42,6 +42,12 @@ def test_rules_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
     assert loaded(tmp_path, text, rules="elsewhere").site[0].rules == "elsewhere"
 
 
+def test_a_list_of_companies_is_relative_to_the_file_that_names_it(tmp_path: Path) -> None:
+    text = '[[site]]\nkey = "a"\ncompanies = "own.csv"\n[[site]]\nkey = "b"\n'
+    sites = loaded(tmp_path, text, rules="elsewhere").site
+    assert [site.companies for site in sites] == [str(tmp_path / "own.csv"), ""]
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
