@@ -42,6 +42,7 @@ class Block:
         "_decisions",
         "_fill",
         "_fixed",
+        "_html",
         "checks",
         "ends",
         "name",
@@ -74,10 +75,11 @@ class Block:
     def decided(self, view: View, reason: Reason) -> Decision:
         """Return the decision for this block; its content is shared between visitors and must not be changed."""
         if self._fill is not None:
-            return Decision(self.placement, self.name, self._fill(view), reason)
+            return Decision(self.placement, self.name, self._fill(view), reason, html=self._html)
         decision = self._decisions.get(reason)
         if decision is None:
-            decision = self._decisions[reason] = Decision(self.placement, self.name, self._fixed, reason)
+            decision = Decision(self.placement, self.name, self._fixed, reason, html=self._html)
+            self._decisions[reason] = decision
         return decision
 
     def _checks(self, block: syntax.Block, scope: Scope) -> Iterator[Condition]:
@@ -104,6 +106,7 @@ class Block:
         )
 
     def _set_content(self, content: Mapping[str, Any], scope: Scope, *, html: bool) -> None:
+        self._html = html
         compiled = templates.compiled(content, scope.scores, html=html)
         self._fill: templates.Filler | None = compiled if callable(compiled) else None
         self._fixed: dict[str, Any] = {} if callable(compiled) else compiled

@@ -67,12 +67,16 @@ def explain(
     plan: Plan, profile: Profile | None, context: Context, now: int, placements: Sequence[str] | None = None
 ) -> Explanation:
     """Return the explanation for a visitor, for all placements unless some are named."""
-    view = View(plan, profile, context, now)
     asked = [placement.name for placement in plan.placements.values()] if placements is None else placements
+    return explain_in(View(plan, profile, context, now), plan, asked)
+
+
+def explain_in(view: View, plan: Plan, placements: Sequence[str]) -> Explanation:
+    """Return what `explain` returns, for a view that the caller has made and may use further."""
     return Explanation(
         plan_version=plan.version,
         now=phrasing.moment(view.local),
-        unread=context.unread,
+        unread=view.context.unread,
         visits=view.visits,
         scores=(
             *(explained_score("score", score, view) for score in plan.scores.values()),
@@ -82,7 +86,7 @@ def explain(
             SegmentExplained(s.name, s.about, s.holds(view), s.explained(view), s.where) for s in plan.segments.values()
         ),
         steps=(_explained_step("stage", plan.stages, view), _explained_step("temperature", plan.temperatures, view)),
-        decisions=tuple(decide_in(view, plan, asked, explain=True)),
+        decisions=tuple(decide_in(view, plan, placements, explain=True)),
     )
 
 

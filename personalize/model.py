@@ -114,7 +114,10 @@ class Receipt:
 
 @dataclass(slots=True, frozen=True)
 class Decision:
-    """What one placement shows. `block` is None only for a placement that the rules do not have."""
+    """What one placement shows. `block` is None only for a placement that the rules do not have.
+
+    `html` says that the content's texts are HTML that the rules' author vouches for (`html: trusted`).
+    """
 
     placement: str
     block: str | None
@@ -122,3 +125,4 @@ class Decision:
     reason: Reason
     variant: str | None = None
     receipt: Receipt | None = None
+    html: bool = False

@@ -14,6 +14,7 @@ import orjson
 
 from gateway.edge.collect import BATCH_BYTES, counted
 from gateway.edge.desk import Desk, Intake, late
+from gateway.edge.explaining import explanation
 from gateway.edge.request import Header, Request, Send, answer
 from gateway.enrich import enriched
 from gateway.envelope import TOO_LATE, Hit
@@ -71,6 +72,8 @@ class Decisions:
         }
         if profile is not None:
             answered["visitor"] = summary_in(view, plan)
+        if explain:
+            answered["explanation"] = explanation(view, plan)
         answered["degraded"] = degraded
         answered["retry"] = late(outcomes)
         desk.count(outcomes)
@@ -104,7 +107,7 @@ def _wants_receipts(desk: Desk, request: Request) -> bool:
     """Tell whether the request asks for receipts; raises Refused when it may not have them."""
     if b"explain=1" not in request.query.split(b"&"):
         return False
-    if not desk.is_admin(request):
+    if not desk.is_admin(request) and not desk.is_demo_on_this_machine(request):
         raise Refused(
             "explain=1 comes without the admin token",
             code="bad_admin_token",
@@ -197,6 +200,8 @@ def _shown(decision: Decision, token: str | None) -> dict[str, Any]:
         "variant": decision.variant,
         "reason": decision.reason,
     }
+    if decision.html:
+        shown["html"] = True
     if decision.receipt is not None:
         shown["receipt"] = [
             {"block": c.block, "outcome": c.outcome, "why": c.why, "where": c.where, "worth": c.worth}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +43,9 @@ log = logging.getLogger("tuttu")
 
 _BREATH = 200
 """Events that are decoded before other requests get a turn."""
+
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+){1,8}")
+"""Path segments of unreserved characters (RFC 3986, section 2.3)."""
 
 
 @dataclass(slots=True)
@@ -83,7 +87,9 @@ class Desk:
         telemetry: Telemetry,
         clock: Callable[[], int],
         admin_token: str,
+        demo: bool = False,
     ) -> None:
+        self._demo = demo
         self._admin = b"Bearer " + admin_token.encode()
         self.settings = settings
         self.cors = cors
@@ -103,17 +109,42 @@ class Desk:
 
     def scheme(self, scope: Scope) -> str:
         """Return http or https, as the browser sees it; a trusted proxy may say so."""
+        said = self._forwarded(scope, b"x-forwarded-proto")
+        return said if said in ("http", "https") else str(scope["scheme"])
+
+    def prefix(self, scope: Scope) -> str:
+        """Return the path that browsers find the gateway below, such as "/t", as a trusted proxy says; else ""."""
+        said = self._forwarded(scope, b"x-forwarded-prefix").rstrip("/")
+        return said if _PREFIX.fullmatch(said) else ""
+
+    def _forwarded(self, scope: Scope, header: bytes) -> str:
         client = scope.get("client")
         if client and self._proxies.trusts(client[0]):
-            for name, value in scope["headers"]:
-                if name == b"x-forwarded-proto" and value in (b"http", b"https"):
-                    return str(value, "latin-1")
-        return str(scope["scheme"])
+            return next((value.decode("latin-1") for name, value in scope["headers"] if name == header), "")
+        return ""
 
     def is_admin(self, request: Request) -> bool:
         """Tell whether the request carries the admin token."""
         authorization = request.headers.get(b"authorization")
         return authorization is not None and hmac.compare_digest(authorization, self._admin)
+
+    def is_demo_on_this_machine(self, request: Request) -> bool:
+        """Tell whether somebody at this very machine looks at the built-in demo, who may see why without the token.
+
+        The peer and the host that was asked for must both be loopback (a foreign name may point here: DNS
+        rebinding), and no proxy may stand in between, or the whole world would look as if it were here.
+        """
+        if not self._demo:
+            return False
+        client = request.scope.get("client")
+        host = request.headers.get(b"host", b"").rpartition(b":")[0]
+        headers = request.headers
+        return (
+            client is not None
+            and client[0] in ("127.0.0.1", "::1")
+            and host in (b"127.0.0.1", b"localhost", b"[::1]")
+            and not any(name in headers for name in (b"x-forwarded-for", b"forwarded", b"via", b"x-real-ip"))
+        )
 
     def open(self, request: Request, body: dict[str, Any]) -> Hit:
         """Return the hit that a request is; raises Refused or BadRequest before anything has had an effect."""
@@ -150,6 +181,9 @@ class Desk:
             address=self._proxies.client(peer, request.forwarded_for()),
             signal=signal_of(body),
         )
+        if body.get("reset") is True:
+            hit.reset = True  # whoever it was has gone; what comes with this request is about somebody new
+            return hit
         value = body.get("visitor") if secret else cookie_in(headers.get(b"cookie", b""), cookie_name(site).encode())
         if isinstance(value, str) and value:
             hit.visitor_id = self._cookies.visitor_id(site, value)
@@ -216,9 +250,13 @@ class Desk:
         for job in intake.jobs:
             if job.erase_before:
                 return [(b"set-cookie", self._cookies.expired(hit.site))] if job.erased else []
-            if job.visitor.kind == "a" and job.done and (job.opened_visit or hit.minted) and _kept(job):
+            if job.visitor.kind != "a":
+                continue
+            # A new visitor whose decision came at its deadline needs the cookie most: the retry must be the same one.
+            late = bool(hit.minted) and job.given_up
+            if late or (job.done and (job.opened_visit or hit.minted) and _kept(job)):
                 return [(b"set-cookie", self._cookies.header(hit.site, job.visitor.id))]
-        return []
+        return [(b"set-cookie", self._cookies.expired(hit.site))] if hit.reset else []
 
     def decision_visitor(self, hit: Hit) -> VisitorKey | None:
         """Return whose profile a decision may be about: the cookie's, a verified person's, or a claim (kind `c`)."""

@@ -8,20 +8,31 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.edge.assets import asset_routes
 from gateway.edge.desk import Desk
 
 _KNOWN_POSTS = "POST /v1/{track,page,screen,identify,group,alias,batch,import,decide}"
 
 
-def site_routes(desk: Desk) -> Starlette:
-    """Return the application for the public port's other paths."""
+def site_routes(desk: Desk, *, demo: bool = False) -> Starlette:
+    """Return the application for the public port's other paths, with the demo site if it is on."""
 
     async def settings(request: Request) -> Response:
         key = request.path_params["key"]
         headers = _cors(desk, request)
         if desk.site(key) is None:
             return _error(404, "bad_write_key", "the write key is not known here", "see tuttu.toml", headers)
-        return JSONResponse(segment_settings(key, request, desk.scheme(request.scope)), headers=headers)
+        address = request.headers.get("host", "") + desk.prefix(request.scope)
+        return JSONResponse(segment_settings(key, address, desk.scheme(request.scope)), headers=headers)
+
+    async def source_config(request: Request) -> Response:
+        key = request.query_params.get("writeKey", "")
+        headers = _cors(desk, request)
+        if desk.site(key) is None:
+            return _error(404, "bad_write_key", "the write key is not known here", "see tuttu.toml", headers)
+        # RudderStack's browser library starts only with a source that is switched on and has no foreign destinations.
+        source = {"id": key, "name": key, "enabled": True, "writeKey": key, "config": {}, "destinations": []}
+        return JSONResponse({"source": source}, headers=headers)
 
     async def metrics_sample(request: Request) -> Response:
         return JSONResponse({"success": True}, headers=_cors(desk, request))
@@ -39,7 +50,9 @@ def site_routes(desk: Desk) -> Starlette:
         routes=[
             Route("/v1/projects/{key}/settings", settings, methods=["GET"]),
             Route("/v1/m", metrics_sample, methods=["POST"]),
+            Route("/sourceConfig/", source_config, methods=["GET"]),
             Route("/live", live, methods=["GET"]),
+            *asset_routes(desk, demo=demo),
         ],
         exception_handlers={HTTPException: http_error},
     )
@@ -47,14 +60,16 @@ def site_routes(desk: Desk) -> Starlette:
     return app
 
 
-def segment_settings(key: str, request: Request, scheme: str) -> dict[str, object]:
-    """Return what analytics-next wants: without `apiKey` it sends no key, without `Segment.io` it sends elsewhere."""
-    host = request.headers.get("host", "")
+def segment_settings(key: str, address: str, scheme: str) -> dict[str, object]:
+    """Return what analytics-next wants: without `apiKey` it sends no key, without `Segment.io` it sends elsewhere.
+
+    `address` is host, port and path at which browsers find the gateway.
+    """
     return {
         "integrations": {
             "Segment.io": {
                 "apiKey": key,
-                "apiHost": f"{host}/v1",
+                "apiHost": f"{address}/v1",
                 "protocol": scheme,
                 "unbundledIntegrations": [],
                 "addBundledMetadata": True,

@@ -33,6 +33,7 @@ _MANY = 200_000
 _TYPES = frozenset(get_args(EventType))
 _PLACEHOLDERS = frozenset({"undefined", "null", "0", "guest", "anonymous"})
 _IDS = ("userId", "anonymousId", "groupId", "previousId")
+_ABSENT = (None, "")
 _OBJECTS = ("properties", "traits", "context")
 _FORBIDDEN = frozenset({"__proto__", "constructor", "prototype"})
 _SERVER_LIBRARIES = frozenset(
@@ -135,7 +136,7 @@ def decode_event(raw: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> En
         group_id=_text(raw.get("groupId")),
         properties=properties,
         traits=raw.get("traits") or _context_traits(kind, context),
-        browser=not (hit.secret and not hit.visitor_id) and not _from_server(raw, context),
+        browser=not _speaks_for_itself(hit, raw) and not _from_server(raw, context),
     )
     return Envelope(index, raw, event, fingerprint, _text(raw.get("anonymousId")), timestamp, clamped)
 
@@ -168,10 +169,13 @@ def _text(value: Any) -> str:
 
 
 def _shape_problem(raw: Mapping[str, Any]) -> Outcome | None:
-    """Return what is wrong with the parts that every type of event has; null counts as absent."""
+    """Return what is wrong with the parts that every type of event has; null and "" count as absent.
+
+    RudderStack's browser library sends `"userId": ""` for everybody who is not logged in.
+    """
     for name in _IDS:
         value = raw.get(name)
-        if value is not None and (outcome := _bad_id(name, value)):
+        if value not in _ABSENT and (outcome := _bad_id(name, value)):
             return outcome
     for name in _OBJECTS:
         if not isinstance(raw.get(name) or {}, dict):
@@ -188,9 +192,9 @@ def _kind_problem(kind: Any, raw: Mapping[str, Any]) -> Outcome | None:
         return _bad(f'"type" is not one of {", ".join(sorted(_TYPES))}')
     if kind == "track" and (not isinstance(raw.get("event"), str) or not raw["event"]):
         return _bad('a track event needs "event", the name of what happened')
-    if kind == "group" and raw.get("groupId") is None:
+    if kind == "group" and raw.get("groupId") in _ABSENT:
         return _bad('a group event needs "groupId"')
-    if kind == "alias" and (raw.get("userId") is None or raw.get("previousId") is None):
+    if kind == "alias" and (raw.get("userId") in _ABSENT or raw.get("previousId") in _ABSENT):
         return _bad('an alias event needs "userId" and "previousId"')
     return None
 
@@ -210,6 +214,14 @@ def _context_traits(kind: str, context: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the traits of an identify that carries them only in its context, as both RudderStack SDKs do."""
     traits = context.get("traits") if kind == "identify" else None
     return traits if isinstance(traits, dict) else {}
+
+
+def _speaks_for_itself(hit: Hit, raw: Mapping[str, Any]) -> bool:
+    """Tell whether a site's server sends this as a server: for a person by id, not for the visitor of a page.
+
+    A page that the server renders for a visitor without a cookie comes under the secret key without any id.
+    """
+    return hit.secret and not hit.visitor_id and bool(raw.get("userId") or raw.get("anonymousId"))
 
 
 def _from_server(raw: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
