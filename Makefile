@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := setup
-.PHONY: setup run test lint bench lock
+.PHONY: setup run test lint bench sdk lock
 
 setup: $(VENV)/.dev  ## only the set-up, into .venv/
 
@@ -18,7 +18,7 @@ setup: $(VENV)/.dev  ## only the set-up, into .venv/
 run: $(VENV)/.run  ## the gateway with its own store, the demo rules and the demo site on http://127.0.0.1:8080
 	@$(BIN)/tuttu serve --data data --rules rules $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.clients  ## every test; ARGS="-k name" chooses some
+test: $(VENV)/.dev $(VENV)/.clients $(VENV)/.sdk $(VENV)/.programs  ## every test; ARGS="-k name" chooses some
 	@$(BIN)/pytest $(ARGS)
 
 lint: $(VENV)/.dev
@@ -30,6 +30,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev  ## ARGS=--quick for a short run
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
+
+sdk: $(VENV)/.sdk  ## builds gateway/web/tuttu.js from sdk-js/
+	@$(NPM) run build --prefix sdk-js --silent
 
 # Both locks hold hashes, never an address. The test tools are chosen last, so that they test what is shipped.
 LOCK = $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -56,8 +59,19 @@ $(VENV)/.dev: $(VENV)/.run tests/requirements.txt
 	@$(PIP) --require-hashes --requirement tests/requirements.txt
 	@touch $@
 
-$(VENV)/.clients: $(VENV)/.python tests/clients/package.json tests/clients/package-lock.json
+$(VENV)/.node: $(VENV)/.python
 	@$(NODE) -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v $(NPM) >/dev/null \
 		|| { echo 'The tests drive real clients and need Node 20 or newer with npm; $(NODE) or $(NPM) is missing or too old.' >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.clients: $(VENV)/.node tests/clients/package.json tests/clients/package-lock.json
 	@$(NPM) ci --prefix tests/clients --silent --ignore-scripts
+	@touch $@
+
+$(VENV)/.sdk: $(VENV)/.node sdk-js/package.json sdk-js/package-lock.json
+	@$(NPM) ci --prefix sdk-js --silent --ignore-scripts
+	@touch $@
+
+$(VENV)/.programs: $(VENV)/.python tests/install_programs.sh
+	@tests/install_programs.sh
 	@touch $@
