@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def test_the_reference_rules_are_good_and_pass(zone: str) -> None:
 
 
 def test_the_folder_is_rules_unless_it_is_named() -> None:
-    assert rules("test", cwd=ROOT).stdout.splitlines()[-1] == "6 tests: good"
+    assert re.fullmatch(r"\d\d tests: good", rules("test", cwd=ROOT).stdout.splitlines()[-1])
 
 
 def test_check_prints_every_problem_with_its_place(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.integration.process import Gateway, eventually
 
 RULES = Path(__file__).parents[2] / "rules"
-PAGE = {"type": "page", "properties": {"path": "/hinnoittelu"}}
+PAGE = {"type": "page", "properties": {"path": "/demo/hinnoittelu"}}
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +250,7 @@ def test_reactions_come_back_with_the_token(client: httpx.Client, gateway: Gatew
     assert again["placements"]["home hero"]["block"] == "book a demo", "a forged token has no effect"
     react("Dismissed", hero["decision"])
     rested = post(client, "/v1/decide", headers=headers, placements=["home hero"]).json()
-    assert rested["placements"]["home hero"]["block"] == "welcome"
+    assert rested["placements"]["home hero"]["block"] == "comparison guide"
     receipts = [e["receipt"] for e in gateway.log() if e["v"] == visitor_of(first) and "receipt" in e]
     assert [(r["placement"], r["block"], r["same"]) for r in receipts] == [("home hero", "book a demo", True)]
     assert gateway.profile(visitor_of(first)).blocks["book a demo"][0][0] == 1
@@ -272,13 +272,68 @@ def test_a_decision_without_events_writes_nothing(client: httpx.Client, gateway:
 
 def test_receipts_need_the_admin_token(client: httpx.Client, gateway: Gateway) -> None:
     asked = {"placements": ["home hero"]}
-    refused = post(client, "/v1/decide?explain=1", **asked)
-    assert refused.status_code == 401
+    # Only who sits at this machine may see the demo's reasons without the token: no proxy, no other name for it.
+    for header in ({"x-forwarded-for": "192.0.2.1"}, {"via": "1.1 proxy"}, {"host": "rebound.example:80"}):
+        assert post(client, "/v1/decide?explain=1", **asked, headers=header).status_code == 401
+    explained = post(client, "/v1/decide?explain=1", **asked).json()["explanation"]
+    assert {score["name"] for score in explained["scores"]} >= {"engagement", "fit"}
+    assert explained["facts"]["company"] == {}
+    assert explained["profile"]["traits"] == {}
     token = (gateway.data / "secrets.toml").read_text("utf-8").partition('admin_token = "')[2].partition('"')[0]
     answer = post(client, "/v1/decide?explain=1", **asked, headers={"authorization": f"Bearer {token}"})
     receipt = answer.json()["placements"]["home hero"]["receipt"]
     assert [c["outcome"] for c in receipt].count("won") == 1
     assert all(c["why"] for c in receipt)
+
+
+def test_a_reset_lets_go_of_the_visitor(client: httpx.Client, gateway: Gateway) -> None:
+    first = post(client, messageId="before the reset", properties={"path": "/demo/"})
+    old = visitor_of(first)
+    after = {**PAGE, "messageId": "after the reset", "userId": "u-1"}
+    second = post(client, "/v1/batch", reset=True, context={"credentials": True}, batch=[after])
+    new = visitor_of(second)
+    assert (second.json()["accepted"], old != new) == (1, True)
+    assert [e["m"] for e in gateway.log() if e["v"] == new] == ["after the reset"]
+    assert "Max-Age=0" in post(client, "/v1/batch", reset=True, batch=[]).headers["set-cookie"]
+
+
+def test_an_empty_id_is_an_absent_one(client: httpx.Client) -> None:
+    answer = post(client, "/v1/track", event="Looked", userId="", anonymousId="a-1", messageId="empty user id")
+    assert answer.json()["accepted"] == 1
+    assert post(client, "/v1/group", groupId="").status_code == 400
+
+
+def test_rudderstacks_browser_library_finds_a_source(client: httpx.Client) -> None:
+    source = client.get("/sourceConfig/?writeKey=demo&v=3.34.1").json()["source"]
+    assert (source["enabled"], source["config"], source["destinations"]) == (True, {}, [])
+    assert client.get("/sourceConfig/?writeKey=other").status_code == 404
+
+
+def test_the_sdk_and_the_demo_are_served(client: httpx.Client) -> None:
+    sdk = client.get("/tuttu.js", headers={"origin": "http://localhost:9"})
+    assert sdk.headers["content-type"].startswith("text/javascript")
+    assert sdk.headers["content-encoding"] == "gzip"
+    assert sdk.headers["access-control-allow-origin"] == "http://localhost:9"
+    assert client.get("/tuttu.js", headers={"if-none-match": sdk.headers["etag"]}).status_code == 304
+    assert (
+        "access-control-allow-origin" not in client.get("/tuttu.js", headers={"origin": "https://evil.example"}).headers
+    )
+    assert client.get("/").headers["location"] == "/demo/"
+    page = client.get("/demo/hinnoittelu/")
+    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+    assert '<html lang="fi">' in page.text
+    assert client.get("/demo/nope").status_code == 404
+
+
+def test_a_site_of_ones_own_serves_no_demo(tmp_path: Path) -> None:
+    (tmp_path / "tuttu.toml").write_text('[[site]]\nkey = "demo"\n')
+    with (
+        Gateway(tmp_path / "data", "--config", str(tmp_path / "tuttu.toml")) as own,
+        httpx.Client(base_url=own.public, timeout=10) as client,
+    ):
+        assert client.get("/demo/").status_code == 404
+        assert client.get("/tuttu.js").status_code == 200
+        assert post(client, "/v1/decide?explain=1", placements=["x"]).status_code == 401
 
 
 def test_liveness_readiness_and_metrics(client: httpx.Client, gateway: Gateway) -> None:
