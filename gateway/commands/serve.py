@@ -11,10 +11,14 @@ from pathlib import Path
 
 from gateway.app import read_site_rules
 from gateway.errors import StartupError
+from gateway.networks.data import FOLDER
+from gateway.networks.manifest import stamp_of
 from gateway.secrets import load_secrets
-from gateway.settings import load_settings
+from gateway.settings import Settings, load_settings
 from gateway.supervisor import Supervisor
 from personalize.errors import RulesError
+
+log = logging.getLogger("tuttu")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,8 +45,18 @@ def run(args: argparse.Namespace) -> int:
         settings = load_settings(config, os.environ, flags)
         secrets = load_secrets(settings.data, [site.key for site in settings.site])
         rules = read_site_rules(settings)
+        _say_what_is_there(settings)
         asyncio.run(Supervisor(settings, secrets, rules).run())
     except (StartupError, RulesError) as err:
         print(err, file=sys.stderr)  # noqa: T201 - a command speaks to its user
         return 1
     return 0
+
+
+def _say_what_is_there(settings: Settings) -> None:
+    """Tell a newcomer where to look, and what would make it better."""
+    gateway = settings.gateway
+    if settings.demo and gateway.port:
+        log.info("the demo site: http://%s:%d/demo/", gateway.host, gateway.port)
+    if stamp_of(settings.data / FOLDER) is None:
+        log.info("places and companies are unknown; `tuttu data fetch --data %s` brings the data", settings.data)
