@@ -129,3 +129,15 @@ def test_a_plan_comes_from_a_folder_or_says_everything_that_is_wrong(tmp_path: P
     assert [problem.line for problem in invalid.value.problems] == [1, 2]
     with pytest.raises(RulesError, match="there is no folder"):
         read_rules(tmp_path / "nowhere")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    for _ in range(3):
+        done = subprocess.run(
+            ["bash", "-c", f"{sys.executable} -m gateway rules explain {EXAMPLE} | head -1"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert (done.stdout.startswith("test "), done.stderr) == (True, "")
