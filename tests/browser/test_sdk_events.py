@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import BrowserContext
 
 from tests.browser.pages import STRICT, Watched, cookie_of
-from tests.browser.sdk_pages import HERO, ROOT, Site, call, logged, names, settled, shared_gateway, until
+from tests.browser.sdk_pages import BUNDLE, HERO, ROOT, Site, call, logged, names, settled, shared_gateway, until
 from tests.integration.process import Gateway
 
 pytestmark = pytest.mark.usefixtures("watched")
@@ -172,6 +172,10 @@ async def test_it_works_as_an_import_below_a_path_and_on_another_host(
     watched.expect("503")
     asked: list[str] = []
     await context.route("**/t/v1/*", lambda route: (asked.append(route.request.url), route.fulfill(status=503))[1])
+    # As a web server would pass it on that has the gateway below /t/.
+    await context.route(
+        "**/t/tuttu.js", lambda route: route.fulfill(path=BUNDLE, content_type="text/javascript; charset=utf-8")
+    )
     script = """<script type="module">import { createTuttu, tuttu } from "/t/tuttu.js"
         window.given = tuttu; window.mine = createTuttu({writeKey: "demo"}); window.again = createTuttu({writeKey: "x"})
     </script>"""
