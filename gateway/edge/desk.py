@@ -252,9 +252,9 @@ class Desk:
                 return [(b"set-cookie", self._cookies.expired(hit.site))] if job.erased else []
             if job.visitor.kind != "a":
                 continue
-            # A new visitor whose decision came at its deadline needs the cookie most: the retry must be the same one.
-            late = bool(hit.minted) and job.given_up
-            if late or (job.done and (job.opened_visit or hit.minted) and _kept(job)):
+            # A new visitor whose decision did not wait for the store: the retry must be the same one.
+            open_yet = bool(hit.minted) and not job.done
+            if open_yet or (job.done and (job.opened_visit or hit.minted) and _kept(job)):
                 return [(b"set-cookie", self._cookies.header(hit.site, job.visitor.id))]
         return [(b"set-cookie", self._cookies.expired(hit.site))] if hit.reset else []
 

@@ -137,6 +137,22 @@ async def test_a_decision_with_the_store_down_still_answers() -> None:
         assert body["placements"]["home hero"]["block"] == "welcome"
 
 
+@pytest.mark.parametrize("away", ["down", "slow"])
+async def test_the_retry_of_a_new_visitors_first_decision_is_the_same_visitor(away: str) -> None:
+    async with running(decide_deadline_ms=30) as app:
+        app.store.down, app.store.latency_s = away == "down", 0.15
+        asked = {"batch": [{"type": "page", "messageId": "m"}], "placements": ["home hero"]}
+        first = await app.post("/v1/decide", **asked)
+        assert first.json()["retry"] == ["m"]
+        await asyncio.sleep(0.4)
+        app.store.down, app.store.latency_s = False, 0
+        headers = {"cookie": first.headers["set-cookie"].partition(";")[0]}
+        assert (await app.post("/v1/decide", headers=headers, **asked)).json()["accepted"] == 1
+        assert app.outcomes()["duplicate" if away == "slow" else "stored"] == 1
+        refused = await app.post("/v1/decide", consent=[], **asked)
+        assert "set-cookie" not in refused.headers
+
+
 async def test_hits_of_one_visitor_in_flight_together_share_their_calls() -> None:
     async with running() as app:
         first = await app.post(messageId="first")
