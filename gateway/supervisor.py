@@ -264,7 +264,9 @@ def _listener(host: str, port: int, setting: str) -> socket.socket:
         listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
     except (OSError, OverflowError) as err:
         listener.close()
-        raise StartupError(f"cannot listen on {host}:{port}: {err}; choose another {setting}") from err
+        raise StartupError(
+            f"cannot listen on {host}:{port}: {err}; choose another {setting}, or end what has it"
+        ) from err
     return listener
 
 

@@ -63,6 +63,7 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
             backlog=2048,
         )
     )
+    gateway.warm_up()
     _calm_collector()
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await line.say({"ready": True})

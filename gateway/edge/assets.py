@@ -62,6 +62,8 @@ def asset_routes(desk: Desk, *, demo: bool) -> list[Route]:
     async def script(request: Request) -> Response:
         origin = request.headers.get("origin")
         named = desk.cors.headers(origin.encode("latin-1")) if origin else ()
+        if origin and len(named) == 1:
+            desk.notices.tell(f'a page of {origin[:100]} asks for the SDK: no [[site]] lists it in "origins"')
         allowed = {name.decode(): value.decode("latin-1") for name, value in named if name != b"vary"}
         return sdk.answer(request.headers, allowed)
 

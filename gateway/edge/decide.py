@@ -79,6 +79,9 @@ class Decisions:
         desk.count(outcomes)
         for decision in decisions:
             desk.telemetry.count(("decisions", decision.reason))
+            if decision.block is None:
+                name = decision.placement[:100]
+                desk.notices.tell(f'a page asks for the placement "{name}", the rules of {hit.site.key} have none such')
         await answer(send, 200, orjson.dumps(answered), [*headers, *desk.cookie_headers(intake)])
 
     async def _within_deadline(self, desk: Desk, intake: Intake, reader: Job | None) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway.edge.cors import Cors
 from gateway.edge.deadlines import Deadlines
+from gateway.edge.notices import Notices
 from gateway.edge.request import Header, Request, Scope
 from gateway.enrich.address import TrustedProxies
 from gateway.envelope import NO_CONSENT, TOO_LATE, UNAVAILABLE, BadEvent, Envelope, Hit, Outcome, Rejected, Site
@@ -97,6 +98,7 @@ class Desk:
         self.telemetry = telemetry
         self.clock = clock
         self.visitors = visitors
+        self.notices = Notices()
         self.deadlines = Deadlines(settings.body_deadline_s)
         self._cookies = cookies
         self._proxies = TrustedProxies(settings.trusted_proxies)

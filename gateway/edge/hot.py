@@ -14,7 +14,7 @@ from gateway.edge.collect import Handler, batch, single
 from gateway.edge.decide import Decisions
 from gateway.edge.desk import Desk
 from gateway.edge.request import Disconnected, Receive, Request, Scope, Send, answer_empty, answer_error
-from gateway.errors import GatewayError, Internal
+from gateway.errors import GatewayError, Internal, Refused
 
 log = logging.getLogger("tuttu")
 
@@ -61,6 +61,8 @@ class FrontDoor:
             await handler(desk, request, send, headers)
         except GatewayError as error:
             status = str(error.status)
+            if isinstance(error, Refused):
+                desk.notices.tell(f"{error.message}: {error.hint}")
             await answer_error(send, error, headers)
         except Disconnected:
             status = "disconnected"
