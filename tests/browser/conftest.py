@@ -60,8 +60,8 @@ async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
     await context.close()
 
 
-@pytest.fixture
-def watched(context: BrowserContext) -> Iterator[Watched]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def watched(context: BrowserContext) -> AsyncIterator[Watched]:  # asynchronous: it must run in the browser's loop
     """Yield the list of what went wrong in the context's pages; it must be empty, or expected, at the end."""
     found = Watched(context)
     yield found
