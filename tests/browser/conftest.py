@@ -6,6 +6,7 @@ that writes an error to its console, fails its test unless the test says which e
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -55,6 +56,8 @@ async def chromium() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
     """Yield a browser context without cookies, in Finnish; it is watched for errors (see pages.Watched)."""
+    # Fixtures that are no coroutines subscribe to events too; another test's runner may have left them without a loop.
+    asyncio.set_event_loop(asyncio.get_running_loop())
     context = await chromium.new_context(locale="fi-FI", viewport={"width": 1280, "height": 900})
     yield context
     await context.close()
