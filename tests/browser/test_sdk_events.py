@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import BrowserContext
 
 from tests.browser.pages import STRICT, Watched, cookie_of
-from tests.browser.sdk_pages import BUNDLE, HERO, ROOT, Site, call, logged, names, settled, shared_gateway, until
+from tests.browser.sdk_pages import BUNDLE, HERO, ROOT, Site, call, logged, names, settled, shared_gateway, shown, until
 from tests.integration.process import Gateway
 
 pytestmark = pytest.mark.usefixtures("watched")
@@ -106,7 +106,7 @@ async def test_calls_of_the_snippet_wait_and_run_in_order(site: Site) -> None:
         "page",
     ]
     assert {e["e"].get("userId") for e in found} == {"u-2"}
-    assert await page.get_attribute("[data-tuttu]", "data-tuttu-block") == "book a demo"
+    assert await shown(page) == "book a demo"
 
 
 async def test_a_page_call_of_the_snippet_is_the_page_view(site: Site) -> None:
