@@ -38,9 +38,9 @@ class Progress:
 @contextmanager
 def _bar(title: str, total: int, unit: str) -> Iterator[Advance]:
     # Only here: rich takes 0.13 s to import, and every command would pay for it.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-    from rich.progress import Progress as Bars  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - same
+    from rich.progress import Progress as Bars  # noqa: PLC0415 - same
 
     amount = TextColumn("{task.fields[amount]}")
     with Bars(

@@ -118,7 +118,7 @@ async def test_a_withdrawal_erases_the_visitor_and_leaves_only_the_choice(site: 
 async def test_a_withdrawal_that_did_not_arrive_is_sent_from_the_next_page(
     site: Site, context: BrowserContext, watched: object
 ) -> None:
-    watched.expect("Failed to load resource")  # type: ignore[attr-defined]
+    watched.expect("Failed to load resource")
     page = await site.open("/unheard")
     [view] = await logged(page, site.gateway, 1)
 
