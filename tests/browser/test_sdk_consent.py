@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import BrowserContext, Page, Route
 
-from tests.browser.pages import cookie_of
+from tests.browser.pages import Watched, cookie_of
 from tests.browser.sdk_pages import HERO, Site, call, logged, names, settled, shared_gateway, shown, until
 from tests.integration.process import Gateway
 
@@ -116,7 +116,7 @@ async def test_a_withdrawal_erases_the_visitor_and_leaves_only_the_choice(site: 
 
 
 async def test_a_withdrawal_that_did_not_arrive_is_sent_from_the_next_page(
-    site: Site, context: BrowserContext, watched: object
+    site: Site, context: BrowserContext, watched: Watched
 ) -> None:
     watched.expect("Failed to load resource")
     page = await site.open("/unheard")
