@@ -20,6 +20,7 @@ from gateway.identity.consent import allows_profile, allows_reading, in_force
 from gateway.identity.tokens import Tokens
 from gateway.identity.visitor import visitor_of
 from gateway.ports import VisitorKey
+from personalize import english
 from personalize.decide import decide
 from personalize.marks import Marks
 from personalize.model import Context
@@ -232,5 +233,5 @@ def _receipt(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
         "decided": shown.decided,
         "now": {"block": decision.block, "plan": plan.version},
         "same": decision.block == shown.block and plan.version == shown.plan_version,
-        "candidates": [[c.block, c.outcome, c.why, c.where] for c in candidates],
+        "candidates": [[c.block, c.outcome, english.candidate(c), c.where] for c in candidates],
     }

@@ -6,25 +6,18 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
 
-from personalize import compare, globs, phrasing, syntax
-from personalize.calendar import day_of
+from personalize import compare, globs, syntax
+from personalize.calendar import date_of, day_of
 from personalize.condition import Condition, ViewTest
 from personalize.scope import Scope
 from personalize.values import DailyRange, DateRange, WeekdayRange
 from personalize.view import View
 
-_MISSING = "missing"
-
 
 def trait(condition: syntax.Trait, _: Scope) -> Condition:
     """Compile `trait: NAME, is: …`; names of traits are told apart by case, as the site's code writes them."""
     name, fits = condition.name, compare.compiled(condition.test)
-    return Condition(
-        lambda view: fits(view.traits.get(name)),
-        f"trait {name} is {phrasing.test(condition.test)}",
-        condition.where,
-        lambda view: compare.text_of(view.traits.get(name)) or _MISSING,
-    )
+    return Condition(lambda view: fits(view.traits.get(name)), condition, lambda view: view.traits.get(name))
 
 
 def company(condition: syntax.Company, _: Scope) -> Condition:
@@ -39,11 +32,10 @@ def company(condition: syntax.Company, _: Scope) -> Condition:
                 return False
         return True
 
-    def actual(view: View) -> str:
-        texts = ((name, compare.text_of(_attribute(view.company, (name, *spellings)))) for name, spellings, _ in tests)
-        return ", ".join(f"{name} {text or _MISSING}" for name, text in texts)
+    def actual(view: View) -> dict[str, Any]:
+        return {name: _attribute(view.company, (name, *spellings)) for name, spellings, _ in tests}
 
-    return Condition(fits, f"company {phrasing.tests(condition.attributes)}", condition.where, actual)
+    return Condition(fits, condition, actual)
 
 
 def of_request(condition: syntax.Attribute, _: Scope) -> Condition:
@@ -56,12 +48,7 @@ def of_request(condition: syntax.Attribute, _: Scope) -> Condition:
         text = read(view.facts)
         return bool(text) and fits(normal(text))
 
-    return Condition(
-        test,
-        f"{condition.head} {phrasing.one_of(condition.texts)}",
-        condition.where,
-        lambda view: read(view.facts) or _MISSING,
-    )
+    return Condition(test, condition, lambda view: read(view.facts))
 
 
 def consent(condition: syntax.Listed, scope: Scope) -> Condition:
@@ -81,21 +68,15 @@ def visitor_is(condition: syntax.VisitorIs, _: Scope) -> Condition:
     tests = [_KINDS[kind] for kind in condition.kinds]
     return Condition(
         tests[0] if len(tests) == 1 else lambda view: any(test(view) for test in tests),
-        f"visitor is {phrasing.one_of(condition.kinds)}",
-        condition.where,
-        lambda view: " and ".join(kind for kind, test in _KINDS.items() if test(view)),
+        condition,
+        lambda view: tuple(kind for kind, test in _KINDS.items() if test(view)),
     )
 
 
 def visits(condition: syntax.Visits, _: Scope) -> Condition:
     """Compile `visits: at least 3`, the present visit included."""
     holds = compare.in_range(condition.range)
-    return Condition(
-        lambda view: holds(view.visits),
-        f"visits {phrasing.number_range(condition.range)}",
-        condition.where,
-        lambda view: str(view.visits),
-    )
+    return Condition(lambda view: holds(view.visits), condition, lambda view: view.visits)
 
 
 def first_visit(condition: syntax.Since, _: Scope) -> Condition:
@@ -112,25 +93,14 @@ def time_of_day(condition: syntax.When, _: Scope) -> Condition:
     """Compile `time of day: 08:00 to 16:30`; both minutes are included, and 22:00 to 06:00 goes over midnight."""
     span = condition.range
     assert isinstance(span, DailyRange)  # noqa: S101 - the loader made it so; this tells the type checker
-    return Condition(
-        _wrapping(span.low, span.high, lambda view: view.local.hour * 60 + view.local.minute),
-        f"time of day {phrasing.clock(span.low)} to {phrasing.clock(span.high)}",
-        condition.where,
-        lambda view: f"{view.local:%H:%M}",
-    )
+    return Condition(_wrapping(span.low, span.high, _minute), condition, _minute)
 
 
 def weekday(condition: syntax.When, _: Scope) -> Condition:
     """Compile `weekday: monday to friday`; friday to monday goes over the end of the week."""
     span = condition.range
     assert isinstance(span, WeekdayRange)  # noqa: S101 - as above
-    low, high = phrasing.WEEKDAYS[span.low], phrasing.WEEKDAYS[span.high]
-    return Condition(
-        _wrapping(span.low, span.high, lambda view: (view.today + 3) % 7),  # 1970-01-01 was a Thursday
-        f"weekday {low}" if low == high else f"weekday {low} to {high}",
-        condition.where,
-        lambda view: phrasing.WEEKDAYS[(view.today + 3) % 7],
-    )
+    return Condition(_wrapping(span.low, span.high, _weekday), condition, _weekday)
 
 
 def date(condition: syntax.When, _: Scope) -> Condition:
@@ -139,15 +109,7 @@ def date(condition: syntax.When, _: Scope) -> Condition:
     assert isinstance(span, DateRange)  # noqa: S101 - as above
     low = 0 if span.first is None else day_of(span.first)
     high = 1 << 32 if span.last is None else day_of(span.last)
-    text = {
-        (True, True): f"date {span.first} to {span.last}",
-        (True, False): f"date {span.first} or later",
-        (False, True): f"date {span.last} or earlier",
-        (False, False): "date",
-    }[span.first is not None, span.last is not None]
-    return Condition(
-        lambda view: low <= view.today <= high, text, condition.where, lambda view: f"{view.local:%Y-%m-%d}"
-    )
+    return Condition(lambda view: low <= view.today <= high, condition, lambda view: f"{date_of(view.today)}")
 
 
 _KINDS: Mapping[str, ViewTest] = {
@@ -165,9 +127,8 @@ def _listed(condition: syntax.Listed, wanted: list[str], read: Callable[[View], 
         (lambda view: not exact.isdisjoint(read(view)))
         if exact is not None
         else (lambda view: any(map(fits, read(view)))),
-        f"{condition.head} {phrasing.one_of(condition.texts)}",
-        condition.where,
-        lambda view: ", ".join(sorted(read(view))) or "none",
+        condition,
+        lambda view: tuple(sorted(read(view))),
     )
 
 
@@ -180,12 +141,19 @@ def _since(condition: syntax.Since, read: Callable[[View], int | None]) -> Condi
             return False
         return view.now - at > ms if older else view.now - at < ms
 
-    def actual(view: View) -> str:
+    def actual(view: View) -> int | None:
         at = read(view)
-        return "none" if at is None else phrasing.ago(view.now - at)
+        return None if at is None else view.now - at
 
-    words = f"{condition.head} {'more' if older else 'less'} than {phrasing.length(ms)} ago"
-    return Condition(test, words, condition.where, actual)
+    return Condition(test, condition, actual)
+
+
+def _minute(view: View) -> int:
+    return view.local.hour * 60 + view.local.minute
+
+
+def _weekday(view: View) -> int:
+    return (view.today + 3) % 7  # 1970-01-01 was a Thursday
 
 
 def _wrapping(low: int, high: int, read: Callable[[View], int]) -> ViewTest:

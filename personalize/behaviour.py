@@ -6,7 +6,7 @@ Without a window the count is the total since counting began; `across` without a
 
 from __future__ import annotations
 
-from personalize import phrasing, syntax
+from personalize import syntax
 from personalize.condition import Condition, ViewTest
 from personalize.counters import KEPT_DAYS
 from personalize.scope import Scope
@@ -24,7 +24,7 @@ def compiled(condition: syntax.Behaviour, scope: Scope) -> Condition:
         if not (condition.within or condition.across)
         else _window(condition, matcher, low, high)
     )
-    return Condition(test, words(condition), condition.where, lambda view: _actual(condition, matcher, view))
+    return Condition(test, condition, lambda view: _actual(condition, matcher, view))
 
 
 def least(condition: syntax.Behaviour) -> int:
@@ -32,22 +32,6 @@ def least(condition: syntax.Behaviour) -> int:
     if condition.at_least is not None:
         return max(condition.at_least, 1 if condition.across else 0)
     return 1 if condition.at_most is None or condition.across else 0
-
-
-def words(condition: syntax.Behaviour) -> str:
-    """Return the condition as it reads: `viewed /hinnoittelu*, at least 2 times, across 2 days, within 30 days`."""
-    parts = [f"{condition.head} {phrasing.one_of(condition.names)}"]
-    if condition.properties:
-        parts.append(f"where {phrasing.tests(condition.properties)}")
-    if condition.at_least is not None:
-        parts.append(f"at least {phrasing.times(condition.at_least)}")
-    if condition.at_most is not None:
-        parts.append(f"at most {phrasing.times(condition.at_most)}")
-    if condition.across:
-        parts.append(f"across {phrasing.amount(condition.across, 'day')}")
-    if condition.within:
-        parts.append(f"within {phrasing.amount(condition.within, 'day')}")
-    return ", ".join(parts)
 
 
 def _total(matcher: str, low: int, high: int) -> ViewTest:
@@ -74,13 +58,10 @@ def _window(condition: syntax.Behaviour, matcher: str, low: int, high: int) -> V
     return happened
 
 
-def _actual(condition: syntax.Behaviour, matcher: str, view: View) -> str:
+def _actual(condition: syntax.Behaviour, matcher: str, view: View) -> tuple[int, int, int]:
+    """Return (times in the window, on how many days, times in all)."""
     row = view.rows.get(matcher)
     if not row:
-        return "never"
+        return 0, 0, 0
     count, on_days = counted(row, view.today - (condition.within or KEPT_DAYS) + 1)
-    if condition.within is None:
-        count = row[0]
-    if not count:
-        return f"not in these {condition.within} days"
-    return f"{phrasing.times(count)} on {phrasing.amount(on_days, 'day')}" if on_days else phrasing.times(count)
+    return (row[0] if condition.within is None else count), on_days, row[0]

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from personalize import conditions, counters, phrasing, syntax, templates, windows
 from personalize.calendar import Calendar, date_of
 from personalize.condition import Condition, all_hold
+from personalize.decision import Decision, Limit
 from personalize.globs import any_of
-from personalize.model import Decision, Reason
+from personalize.model import Reason
 from personalize.profiles import REACTIONS
 from personalize.scope import Scope
 from personalize.values import Cap, Moment
@@ -25,10 +26,11 @@ from personalize.view import View
 FOREVER = 1 << 62
 """The end (ms) of a schedule without an end."""
 
-_REACTIONS = {
-    "click": (REACTIONS["content clicked"], "clicked"),
-    "dismiss": (REACTIONS["content dismissed"], "dismissed"),
-    "convert": (REACTIONS["content converted"], "converted"),
+_Reaction = Literal["dismiss", "convert", "click"]
+_REACTIONS: Mapping[_Reaction, int] = {
+    "click": REACTIONS["content clicked"],
+    "dismiss": REACTIONS["content dismissed"],
+    "convert": REACTIONS["content converted"],
 }
 
 
@@ -97,12 +99,8 @@ class Block:
 
     def _schedule(self, block: syntax.Block) -> Condition:
         starts, ends = self.starts, self.ends
-        words = " ".join(f"{word} {_spelt(at)}" for word, at in (("from", block.starts), ("until", block.until)) if at)
         return Condition(
-            lambda view: starts <= view.now < ends,
-            f"a time {words}",
-            block.where,
-            lambda view: phrasing.moment(view.local),
+            lambda view: starts <= view.now < ends, Limit("schedule", block), lambda view: phrasing.moment(view.local)
         )
 
     def _set_content(self, content: Mapping[str, Any], scope: Scope, *, html: bool) -> None:
@@ -117,9 +115,8 @@ def _not_owned(block: syntax.Block) -> Condition:
     fits = any_of([product.lower() for product in block.owners])
     return Condition(
         lambda view: not any(map(fits, view.owned)),
-        f"a visitor who does not own {phrasing.one_of(block.owners)}",
-        block.where,
-        lambda view: "owns " + ", ".join(sorted(filter(fits, view.owned))),
+        Limit("owners", block),
+        lambda view: tuple(sorted(filter(fits, view.owned))),
     )
 
 
@@ -133,17 +130,12 @@ def _shown_less(block: syntax.Block, cap: Cap) -> Condition:
         row: counters.Row = history[0]
         return windows.counted(row, view.today - cap.days + 1)[0] if cap.days else row[0]
 
-    return Condition(
-        lambda view: shown(view) < cap.count,
-        f"a block shown less than {phrasing.cap(cap)}",
-        block.where,
-        lambda view: f"shown {phrasing.times(shown(view))}",
-    )
+    return Condition(lambda view: shown(view) < cap.count, Limit("cap", block), shown)
 
 
-def _rested(block: syntax.Block, kind: str, ms: int | None, scope: Scope) -> Condition:
+def _rested(block: syntax.Block, kind: _Reaction, ms: int | None, scope: Scope) -> Condition:
     name = block.name
-    position, done = _REACTIONS[kind]
+    position = _REACTIONS[kind]
     counted = _counted_conversion(block, scope) if kind == "convert" else None
 
     def reaction(view: View) -> int:
@@ -155,13 +147,11 @@ def _rested(block: syntax.Block, kind: str, ms: int | None, scope: Scope) -> Con
         at = reaction(view)
         return not at or (ms is not None and view.now >= at + ms)
 
-    def actual(view: View) -> str:
+    def actual(view: View) -> tuple[int, str]:
         at = reaction(view)
-        until = "forever" if ms is None else f"until {phrasing.moment(scope.calendar.local(at + ms))}"
-        return f"{done} {phrasing.ago(view.now - at)}, rests {until}"
+        return view.now - at, "" if ms is None else phrasing.moment(scope.calendar.local(at + ms))
 
-    words = f"never {done} before" if ms is None else f"{phrasing.length(ms)} of rest after it was {done}"
-    return Condition(rested, words, block.where, actual)
+    return Condition(rested, Limit("rest", block, kind), actual)
 
 
 def _counted_conversion(block: syntax.Block, scope: Scope) -> Callable[[View], int] | None:
@@ -198,10 +188,6 @@ def _worth(worth: syntax.Worth | None, scope: Scope) -> Callable[[View], float]:
 def _end(until: Moment) -> datetime:
     """Return the first local moment after an end, which is included whole: the day, or the minute."""
     return until.naive() + (timedelta(days=1) if until.minute is None else timedelta(minutes=1))
-
-
-def _spelt(at: Moment) -> str:
-    return str(at.day) if at.minute is None else phrasing.moment(at.naive())
 
 
 def _day_end(calendar: Calendar, day: int) -> int:

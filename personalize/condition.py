@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from personalize.decision import Unmet, Written
 from personalize.view import View
 
 ViewTest = Callable[[View], bool]
@@ -12,19 +14,18 @@ ViewTest = Callable[[View], bool]
 
 @dataclass(slots=True, frozen=True)
 class Condition:
-    """A test of a view, with what a reader needs: the rule's words, its place, and the visitor's own value.
+    """A test of a view, with what explains it: what the rule says, and how to read what the visitor has.
 
-    `text` reads like the rule; `where` is file:line:column; `actual` is short and only called for receipts.
+    `actual` gives the data that Unmet describes; it is only called for receipts and explanations.
     """
 
     test: ViewTest
-    text: str
-    where: str
-    actual: Callable[[View], str]
+    written: Written
+    actual: Callable[[View], Any]
 
-    def unmet(self, view: View) -> str:
-        """Return the condition and what the visitor has instead: `score fit at least 25 (is: 15)`."""
-        return f"{self.text} (is: {self.actual(view)})"
+    def unmet(self, view: View) -> Unmet:
+        """Return what the rule says and what the visitor has instead."""
+        return Unmet(self.written, self.actual(view))
 
 
 def all_hold(conditions: Sequence[Condition]) -> ViewTest:
@@ -62,9 +63,9 @@ def any_holds(conditions: Sequence[Condition]) -> ViewTest:
     return any_of
 
 
-def first_unmet(conditions: Iterable[Condition], view: View) -> Condition | None:
+def first_unmet(conditions: Iterable[Condition], view: View) -> Unmet | None:
     """Return the first condition that does not hold, or None."""
-    return next((c for c in conditions if not c.test(view)), None)
+    return next((c.unmet(view) for c in conditions if not c.test(view)), None)
 
 
 def _always(_: View) -> bool:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from personalize import attributes, behaviour, phrasing, syntax
+from personalize import attributes, behaviour, syntax
 from personalize.compare import in_range
 from personalize.condition import Condition, all_hold, any_holds
+from personalize.decision import Unmet
 from personalize.scope import Scope
 from personalize.view import View
 
@@ -32,53 +33,36 @@ def _logic(condition: syntax.Logic, scope: Scope) -> Condition:
     parts = all_compiled(condition.conditions, scope)
     positive = all_hold(parts) if condition.head in {"not", "all of"} else any_holds(parts)
     negated = condition.head in {"not", "none of"}
-    words = (
-        f"not {parts[0].text}"
-        if condition.head == "not" and len(parts) == 1
-        else (f"{condition.head} ({'; '.join(part.text for part in parts)})")
-    )
 
-    def actual(view: View) -> str:
-        return "; ".join(part.actual(view) if len(parts) == 1 else part.unmet(view) for part in parts)
+    def actual(view: View) -> tuple[Unmet, ...]:
+        # The parts that decide; all of them where the whole holds and is only looked at from inside a "not".
+        wrong = condition.head == "none of"
+        deciding = [part for part in parts if part.test(view) is wrong]
+        return tuple(part.unmet(view) for part in deciding or parts)
 
-    return Condition((lambda view: not positive(view)) if negated else positive, words, condition.where, actual)
+    return Condition((lambda view: not positive(view)) if negated else positive, condition, actual)
 
 
 def _in_segment(condition: syntax.Named, scope: Scope) -> Condition:
     segments = [scope.segments[name.lower()] for name in condition.names]
     first = segments[0]
     test = first.holds if len(segments) == 1 else lambda view: any(segment.holds(view) for segment in segments)
-    return Condition(
-        test,
-        f"in segment {phrasing.one_of(segment.name for segment in segments)}",
-        condition.where,
-        lambda view: "; ".join(segment.explained(view) for segment in segments),
-    )
+    return Condition(test, condition, lambda view: tuple((s.name, s.lacking(view)) for s in segments))
 
 
 def _on_ladder(condition: syntax.Named, scope: Scope) -> Condition:
     """`stage`, `temperature`."""
     name = scope.ladders[condition.head].name
     wanted = frozenset(text.lower() for text in condition.names)
-    return Condition(
-        lambda view: name(view).lower() in wanted,
-        f"{condition.head} {phrasing.one_of(condition.names)}",
-        condition.where,
-        lambda view: name(view) or "none",
-    )
+    return Condition(lambda view: name(view).lower() in wanted, condition, name)
 
 
 def _points(condition: syntax.Points, scope: Scope) -> Condition:
     """`score`, `interest` with `is`."""
     named = scope.scores if condition.head == "score" else scope.interests
-    score = named[condition.name.lower()]
-    value, holds = score.value, in_range(condition.range)
-    return Condition(
-        lambda view: holds(value(view)),
-        f"{condition.head} {score.name} {phrasing.number_range(condition.range)}",
-        condition.where,
-        lambda view: phrasing.number(value(view)),
-    )
+    value = named[condition.name.lower()].value
+    holds = in_range(condition.range)
+    return Condition(lambda view: holds(value(view)), condition, value)
 
 
 CONDITIONS: Mapping[str, Callable[[Any, Scope], Condition]] = {

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-from personalize.model import Context, Decision
+from personalize.decision import Decision
+from personalize.model import Context
 from personalize.plan import Plan
 from personalize.profiles import Profile
 from personalize.view import View

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from personalize import phrasing
+from personalize import english, phrasing
 from personalize.decide import decide_in
-from personalize.model import Context, Decision
+from personalize.decision import Decision, Receipt, Unmet
+from personalize.model import Context
 from personalize.plan import Plan
 from personalize.profiles import Profile
 from personalize.scoring import Line, Score
@@ -36,17 +38,17 @@ class SegmentExplained:
     name: str
     about: str
     holds: bool
-    why: str
+    lacking: Unmet | None
     where: str
 
 
 @dataclass(slots=True, frozen=True)
 class StepExplained:
-    """The visitor's stage or temperature; `steps` are those considered, each with `fits` or what is lacking."""
+    """The visitor's stage or temperature; `steps` are those considered, each with what is lacking."""
 
     kind: str
     name: str
-    steps: tuple[tuple[str, str], ...]
+    steps: tuple[tuple[str, Unmet | None], ...]
 
 
 @dataclass(slots=True, frozen=True)
@@ -83,11 +85,67 @@ def explain_in(view: View, plan: Plan, placements: Sequence[str]) -> Explanation
             *(explained_score("interest", score, view) for score in plan.interests.values()),
         ),
         segments=tuple(
-            SegmentExplained(s.name, s.about, s.holds(view), s.explained(view), s.where) for s in plan.segments.values()
+            SegmentExplained(s.name, s.about, s.holds(view), s.lacking(view), s.where) for s in plan.segments.values()
         ),
         steps=(_explained_step("stage", plan.stages, view), _explained_step("temperature", plan.temperatures, view)),
         decisions=tuple(decide_in(view, plan, placements, explain=True)),
     )
+
+
+def as_data(explanation: Explanation) -> dict[str, Any]:
+    """Return an explanation as JSON holds it, its reasons as sentences."""
+    return {
+        "plan_version": explanation.plan_version,
+        "now": explanation.now,
+        "unread": explanation.unread,
+        "visits": explanation.visits,
+        "scores": [_score_data(score) for score in explanation.scores],
+        "segments": [
+            {"name": s.name, "about": s.about, "holds": s.holds, "why": english.segment(s.lacking), "where": s.where}
+            for s in explanation.segments
+        ],
+        "steps": [
+            {"kind": s.kind, "name": s.name, "steps": [[name, english.step(lacking)] for name, lacking in s.steps]}
+            for s in explanation.steps
+        ],
+        "decisions": [
+            {
+                "placement": d.placement,
+                "block": d.block,
+                "content": d.content,
+                "reason": d.reason,
+                "candidates": candidates_data(d.receipt),
+            }
+            for d in explanation.decisions
+        ],
+    }
+
+
+def candidates_data(receipt: Receipt | None) -> list[dict[str, Any]]:
+    """Return a receipt's candidates as JSON holds them, each with its sentence."""
+    return [
+        {"block": c.block, "outcome": c.outcome, "why": english.candidate(c), "where": c.where, "worth": c.worth}
+        for c in (receipt.candidates if receipt else ())
+    ]
+
+
+def _score_data(score: ScoreExplained) -> dict[str, Any]:
+    return {
+        "kind": score.kind,
+        "name": score.name,
+        "value": score.value,
+        "half_life": score.half_life,
+        "lines": [
+            {
+                "text": english.grant(line.written),
+                "where": line.written.where,
+                "count": line.count,
+                "days": line.days,
+                "points": line.points,
+            }
+            for line in score.lines
+        ],
+    }
 
 
 def explained_score(kind: str, score: Score, view: View) -> ScoreExplained:
@@ -102,10 +160,10 @@ def plain_lines(explanation: Explanation) -> Iterator[str]:
     for score in explanation.scores:
         yield from score_lines(score)
     for segment in explanation.segments:
-        yield f"segment {segment.name}: {segment.why}"
+        yield f"segment {segment.name}: {english.segment(segment.lacking)}"
     for step in explanation.steps:
         yield f"{step.kind} {step.name or 'none'}"
-        yield from (f"  {name}: {why}" for name, why in step.steps)
+        yield from (f"  {name}: {english.step(lacking)}" for name, lacking in step.steps)
     for decision in explanation.decisions:
         yield from decision_lines(decision)
 
@@ -119,15 +177,16 @@ def score_lines(score: ScoreExplained) -> Iterator[str]:
             on_days = f" on {phrasing.amount(line.days, 'day')}" if line.days else ""
             counted = f": {phrasing.times(line.count)}{on_days}" if line.days or line.count > 1 else ""
             sign = "+" if line.points >= 0 else ""
-            yield f"  {sign}{phrasing.number(line.points)} for {line.text}{counted}  ({line.where})"
+            what = f"{english.grant(line.written)}{counted}  ({line.written.where})"
+            yield f"  {sign}{phrasing.number(line.points)} for {what}"
 
 
 def decision_lines(decision: Decision) -> Iterator[str]:
     """Yield a decision and, where it has a receipt, every candidate in order."""
     yield f"placement {decision.placement}: {decision.block or 'no such placement'} ({decision.reason})"
     for candidate in decision.receipt.candidates if decision.receipt else ():
-        yield f"  {candidate.outcome:4} {candidate.block}: {candidate.why}  ({candidate.where})"
+        yield f"  {candidate.outcome:4} {candidate.block}: {english.candidate(candidate)}  ({candidate.where})"
 
 
 def _explained_step(kind: str, ladder: Ladder, view: View) -> StepExplained:
-    return StepExplained(kind, ladder.name(view), tuple(ladder.explained(view)))
+    return StepExplained(kind, ladder.name(view), tuple(ladder.considered(view)))

@@ -1,4 +1,4 @@
-"""What the core talks about: an event, the facts of a request, a decision and its receipt.
+"""What the core talks about: an event, the facts of a request, the facts of a decision.
 
 Times are integers: milliseconds since 1970 UTC unless a name says otherwise. Texts are "" where a client sent nothing.
 """
@@ -90,39 +90,3 @@ class Context:
     consent: frozenset[str] = frozenset()
     known: bool = False
     unread: Literal["", "no_consent", "degraded", "claim"] = ""
-
-
-@dataclass(slots=True, frozen=True)
-class Candidate:
-    """One block of a placement and why it won or lost; `why` is a sentence, `where` the rule's file:line:column."""
-
-    block: str
-    outcome: Literal["won", "lost"]
-    why: str
-    where: str = ""
-    worth: float | None = None
-
-
-@dataclass(slots=True, frozen=True)
-class Receipt:
-    """Every candidate of a placement in the order in which it was considered."""
-
-    placement: str
-    plan_version: str
-    candidates: tuple[Candidate, ...]
-
-
-@dataclass(slots=True, frozen=True)
-class Decision:
-    """What one placement shows. `block` is None only for a placement that the rules do not have.
-
-    `html` says that the content's texts are HTML that the rules' author vouches for (`html: trusted`).
-    """
-
-    placement: str
-    block: str | None
-    content: Mapping[str, Any] | None
-    reason: Reason
-    variant: str | None = None
-    receipt: Receipt | None = None
-    html: bool = False

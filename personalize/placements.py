@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from personalize import syntax
 from personalize.blocks import Block
 from personalize.condition import first_unmet
-from personalize.model import Candidate, Reason, Receipt
-from personalize.phrasing import number
+from personalize.decision import Because, Candidate, Receipt
+from personalize.model import Reason
 from personalize.scope import Scope
 from personalize.shortlist import Shortlist
 from personalize.view import View
@@ -58,7 +58,7 @@ class Placement:
             seen.append(self._candidate(block, view, winner, found, after=after))
             after = after or (block is found and self._reason == "rule")
         if winner not in self.blocks:
-            seen.append(Candidate(winner.name, "won", "Nothing else fits, so the fallback is shown.", winner.where))
+            seen.append(Candidate(winner.name, "won", "fallback", winner.where))
         return Receipt(self.name, plan_version, tuple(seen))
 
     def _fallback(self, fallback: syntax.Fallback | None, scope: Scope) -> Block:
@@ -85,26 +85,17 @@ class Placement:
         """Return why this block won or lost; `found` is the one that fits, `after` says that this one stands behind."""
         worth = block.worth(view) if self._reason == "best_score" else None
         if block is winner:
-            why = "Nothing else fits, so the fallback is shown." if found is None else _won(worth)
-            return Candidate(block.name, "won", why, block.where, worth)
+            because: Because = "fallback" if found is None else "first" if worth is None else "best"
+            return Candidate(block.name, "won", because, block.where, worth)
         if found is not None and after:
-            return Candidate(block.name, "lost", f'Stands after "{found.name}", which fits.', block.where, worth)
+            return Candidate(block.name, "lost", "behind", block.where, worth, other=found.name)
         unmet = first_unmet(block.checks, view)
         if unmet is not None:
-            return Candidate(block.name, "lost", f"Needs {unmet.unmet(view)}.", unmet.where or block.where, worth)
-        return Candidate(block.name, "lost", _outdone(worth, view, found), block.where, worth)
-
-
-def _won(worth: float | None) -> str:
-    return "It is the first that fits." if worth is None else f"It fits and is worth most: {number(worth)}."
-
-
-def _outdone(worth: float | None, view: View, found: Block | None) -> str:
-    """Say why a block that fits was not chosen."""
-    if worth is not None and worth <= 0:
-        return f"It is worth {number(worth)}; only blocks worth more than 0 compete."
-    if worth is None or found is None:
-        return "It is shown only as the fallback."
-    most = found.worth(view)
-    order = " and stands earlier" if most == worth else ""
-    return f'Worth {number(worth)}; "{found.name}" is worth {number(most)}{order}.'
+            return Candidate(block.name, "lost", "unmet", unmet.written.where or block.where, worth, unmet)
+        if worth is not None and worth <= 0:
+            return Candidate(block.name, "lost", "worthless", block.where, worth)
+        if worth is None or found is None:
+            return Candidate(block.name, "lost", "kept as fallback", block.where, worth)
+        return Candidate(
+            block.name, "lost", "outdone", block.where, worth, other=found.name, other_worth=found.worth(view)
+        )

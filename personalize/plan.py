@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from personalize import behaviour, conditions, phrasing, scoring, syntax
+from personalize import conditions, scoring, syntax
 from personalize.blocks import Block
 from personalize.calendar import Calendar
 from personalize.matchers import Matchers
@@ -95,14 +95,6 @@ def compile_rules(rules: syntax.RuleSet, time_zone: str) -> Plan:
 
 
 def _grant(grant: syntax.Grant, half_life: int | None, scope: Scope) -> scoring.Grant:
-    condition = grant.condition
-    if not isinstance(condition, syntax.Behaviour):
-        compiled = conditions.compiled(condition, scope)
-        return scoring.attribute_grant(grant.points, compiled, compiled.text, grant.where)
-    text = behaviour.words(condition)
-    if grant.cap is not None:
-        text += f", at most {phrasing.cap(grant.cap)}"
-    matcher = scope.count(condition)
-    return scoring.counted_grant(
-        grant.points, matcher, half_life=half_life, cap=grant.cap, text=text, where=grant.where
-    )
+    if isinstance(grant.condition, syntax.Behaviour):
+        return scoring.counted_grant(grant, scope.count(grant.condition), half_life)
+    return scoring.attribute_grant(grant, conditions.compiled(grant.condition, scope))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from personalize import phrasing, syntax
+from personalize import english, phrasing, syntax
 from personalize.decide import decide_in
 from personalize.explain import decision_lines, explained_score, score_lines
 from personalize.model import Context, Event, Facts, Shown, stamp_of
@@ -135,7 +135,8 @@ def _segments(plan: Plan, view: View, what: str, expected: Any) -> Iterator[Fail
         if segment.holds(view) is not wanted:
             expectation = f"{'' if wanted else 'not '}in segment {segment.name}"
             actual = "not in it" if wanted else "in it"
-            yield Failure(what, expectation, actual, (f"segment {segment.name}: {segment.explained(view)}",))
+            why = f"segment {segment.name}: {english.segment(segment.lacking(view))}"
+            yield Failure(what, expectation, actual, (why,))
 
 
 def _step(plan: Plan, view: View, what: str, expected: Any) -> Iterator[Failure]:
@@ -143,7 +144,7 @@ def _step(plan: Plan, view: View, what: str, expected: Any) -> Iterator[Failure]
     ladder = plan.stages if what == "stage" else plan.temperatures
     actual = ladder.name(view)
     if actual.lower() not in map(str.lower, expected):
-        why = tuple(f"{what} {name}: {text}" for name, text in ladder.explained(view))
+        why = tuple(f"{what} {name}: {english.step(lacking)}" for name, lacking in ladder.considered(view))
         yield Failure(what, phrasing.one_of(expected), actual or "none", why)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from personalize import counters
+from personalize import counters, syntax
 from personalize.condition import Condition
 from personalize.counters import KEPT_DAYS, Row
 from personalize.values import Cap
@@ -23,8 +23,7 @@ from personalize.windows import UNLIMITED, weighted
 class Line:
     """What one grant gave: how often it counted, on how many different days, and the points after decay."""
 
-    text: str
-    where: str
+    written: syntax.Grant
     count: int
     days: int
     points: float
@@ -34,8 +33,7 @@ class Line:
 class Grant:
     """One reason for points: `points` is the figure, `tally` the (count, days) behind it."""
 
-    text: str
-    where: str
+    written: syntax.Grant
     points: Callable[[View], float]
     tally: Callable[[View], tuple[int, int]]
 
@@ -69,31 +67,28 @@ class Score:
 
     def lines(self, view: View) -> list[Line]:
         """Return what each grant gave, those that gave nothing included."""
-        return [Line(g.text, g.where, *g.tally(view), g.points(view)) for g in self.grants]
+        return [Line(g.written, *g.tally(view), g.points(view)) for g in self.grants]
 
 
-def attribute_grant(points: float, condition: Condition, text: str, where: str) -> Grant:
+def attribute_grant(grant: syntax.Grant, condition: Condition) -> Grant:
     """Return a grant for what the visitor is; it counts once."""
-    test = condition.test
+    test, points = condition.test, grant.points
     return Grant(
-        text,
-        where,
+        grant,
         lambda view: points if test(view) else 0.0,
         lambda view: (1, 0) if test(view) else (0, 0),
     )
 
 
-def counted_grant(  # noqa: PLR0913 - the parts of one sentence
-    points: float, matcher: str, *, half_life: int | None, cap: Cap | None, text: str, where: str
-) -> Grant:
-    """Return a grant for what the visitor did, `points` for each time that the cap lets through."""
-    tally = _tally(half_life, cap)
+def counted_grant(grant: syntax.Grant, matcher: str, half_life: int | None) -> Grant:
+    """Return a grant for what the visitor did, its points for each time that the cap lets through."""
+    tally = _tally(half_life, grant.cap)
 
     def tallied(view: View) -> tuple[int, int]:
         row = view.rows.get(matcher)
         return tally(row, view.today) if row else (0, 0)
 
-    return Grant(text, where, _given(points, matcher, half_life, cap), tallied)
+    return Grant(grant, _given(grant.points, matcher, half_life, grant.cap), tallied)
 
 
 def _given(points: float, matcher: str, half_life: int | None, cap: Cap | None) -> Callable[[View], float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from personalize.condition import Condition, ViewTest, all_hold, first_unmet
+from personalize.decision import Unmet
 from personalize.view import View
 
 
@@ -36,10 +37,9 @@ class Segment:
             known = view.memo[self._key] = self._test(view)
         return known
 
-    def explained(self, view: View) -> str:
-        """Return `in it`, or what is lacking."""
-        lacking = first_unmet(self.conditions, view)
-        return "in it" if lacking is None else f"not in it, lacks {lacking.unmet(view)}"
+    def lacking(self, view: View) -> Unmet | None:
+        """Return the first condition that keeps the visitor out, None for one who is in it."""
+        return first_unmet(self.conditions, view)
 
 
 class Ladder:
@@ -63,12 +63,12 @@ class Ladder:
             known = view.memo[self._key] = self._find(view)
         return known
 
-    def explained(self, view: View) -> list[tuple[str, str]]:
-        """Return the steps down to the visitor's own, each with `fits` or what is lacking."""
+    def considered(self, view: View) -> list[tuple[str, Unmet | None]]:
+        """Return the steps down to the visitor's own, each with its first condition that is unmet, None for its own."""
         found = []
         for name, conditions in self.steps:
             lacking = first_unmet(conditions, view)
-            found.append((name, "fits" if lacking is None else f"lacks {lacking.unmet(view)}"))
+            found.append((name, lacking))
             if lacking is None:
                 break
         return found

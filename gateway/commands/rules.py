@@ -19,7 +19,7 @@ from gateway.reload import read_rules
 from personalize import rule_tests
 from personalize.calendar import Calendar
 from personalize.errors import Problem, RulesError, RulesInvalid
-from personalize.explain import explain, plain_lines
+from personalize.explain import as_data, explain, plain_lines
 from personalize.loader import load
 from personalize.phrasing import amount
 from personalize.plan import Plan, compile_rules
@@ -148,7 +148,7 @@ def _explain(args: argparse.Namespace, loaded: _Loaded) -> int:
     cases = [by_name[args.test.lower()]] if args.test else loaded.rules.tests
     explained = [(case.name, explain(loaded.plan, *rule_tests.visitor_of(loaded.plan, case))) for case in cases]
     if args.format == "json":
-        _write_json([{"test": name, "explanation": explanation} for name, explanation in explained])
+        _write_json([{"test": name, "explanation": as_data(explanation)} for name, explanation in explained])
         return GOOD
     for name, explanation in explained:
         _write(f"test {name}", *(f"  {line}" for line in plain_lines(explanation)))

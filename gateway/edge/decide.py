@@ -24,7 +24,9 @@ from gateway.ports import VisitorKey
 from gateway.visitors import Job
 from gateway.wire import segment
 from personalize.decide import decide_in, summary_in
-from personalize.model import Context, Decision, Facts
+from personalize.decision import Decision
+from personalize.explain import candidates_data
+from personalize.model import Context, Facts
 from personalize.profiles import Profile
 from personalize.view import View
 
@@ -206,8 +208,5 @@ def _shown(decision: Decision, token: str | None) -> dict[str, Any]:
     if decision.html:
         shown["html"] = True
     if decision.receipt is not None:
-        shown["receipt"] = [
-            {"block": c.block, "outcome": c.outcome, "why": c.why, "where": c.where, "worth": c.worth}
-            for c in decision.receipt.candidates
-        ]
+        shown["receipt"] = candidates_data(decision.receipt)
     return shown

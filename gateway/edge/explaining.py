@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
-from personalize.explain import explain_in
+from personalize.explain import as_data, explain_in
 from personalize.plan import Plan
 from personalize.view import View
 
@@ -14,7 +13,7 @@ _FACTS = ("country", "region", "city", "language", "device", "browser", "os", "c
 
 def explanation(view: View, plan: Plan) -> dict[str, Any]:
     """Return scores with their points, segments, steps, the request's facts and the profile (None: not read)."""
-    found = asdict(explain_in(view, plan, ()))
+    found = as_data(explain_in(view, plan, ()))
     del found["decisions"]  # they stand beside, with their receipts
     facts = view.facts
     found["facts"] = {name: getattr(facts, name) for name in _FACTS} | {"company": dict(view.company)}

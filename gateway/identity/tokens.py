@@ -10,7 +10,8 @@ from hashlib import blake2b
 import orjson
 
 from gateway.identity.signing import KeyRing
-from personalize.model import Decision, Shown
+from personalize.decision import Decision
+from personalize.model import Shown
 
 
 class Tokens:

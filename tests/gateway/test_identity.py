@@ -12,7 +12,7 @@ from gateway.identity.consent import allows_profile, allows_reading, in_force, s
 from gateway.identity.tokens import Tokens
 from gateway.identity.visitor import Cookies, cookie_in, cookie_name, hashed, may_be_new, new_visitor_id, visitor_of
 from gateway.ports import VisitorKey
-from personalize.model import Decision
+from personalize.decision import Decision
 from personalize.profiles import Profile
 from tests.gateway.making import NOW, hit, site
 

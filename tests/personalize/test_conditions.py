@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from personalize import english
 from personalize.conditions import CONDITIONS
 from personalize.syntax import HEADS
 from tests.fakes.visitor import Visitor, plan_of
@@ -118,10 +119,11 @@ def test_a_condition_tells_visitors_apart(condition: str, fitting: Story, other:
         assert segment.holds(view) is expected
         assert segment.holds(view) is expected  # the memo says the same
         (compiled,) = segment.conditions
-        assert compiled.text
-        assert compiled.where.startswith("rules.yaml:10:")
-        assert compiled.actual(view)
-        assert segment.explained(view) == ("in it" if expected else f"not in it, lacks {compiled.unmet(view)}")
+        unmet = compiled.unmet(view)
+        assert unmet.written.where.startswith("rules.yaml:10:")
+        assert english.condition(unmet.written)
+        assert english.actual(unmet)
+        assert segment.lacking(view) == (None if expected else unmet)
 
 
 def test_every_word_of_the_language_has_a_vector_and_a_row() -> None:
@@ -175,15 +177,15 @@ def test_a_missing_value_makes_a_condition_false_and_its_not_true(condition: str
 )
 def test_a_condition_reads_like_the_rule(condition: str, text: str) -> None:
     (compiled,) = plan_of(RULES.format(condition=condition)).segments["it"].conditions
-    assert compiled.text == text
+    assert english.condition(compiled.written) == text
 
 
 def test_receipts_name_what_the_visitor_has_instead() -> None:
     plan = plan_of(RULES.format(condition="{viewed: /a, across: 2 days, within: 30 days}"))
     (compiled,) = plan.segments["it"].conditions
-    assert compiled.actual(Visitor(plan).view()) == "never"
-    assert compiled.actual(Visitor(plan).viewed("/a", days=40).view()) == "not in these 30 days"
-    assert compiled.actual(Visitor(plan).viewed("/a", times=3, days=2).view()) == "3 times on 1 day"
+    assert english.actual(compiled.unmet(Visitor(plan).view())) == "never"
+    assert english.actual(compiled.unmet(Visitor(plan).viewed("/a", days=40).view())) == "not in these 30 days"
+    assert english.actual(compiled.unmet(Visitor(plan).viewed("/a", times=3, days=2).view())) == "3 times on 1 day"
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from personalize import english
 from personalize.decide import decide, summary_in
-from personalize.model import Context, Decision, Facts
+from personalize.decision import Decision
+from personalize.model import Context, Facts
 from personalize.plan import empty_plan
 from personalize.view import View
 from tests.fakes.visitor import Visitor, plan_of
@@ -218,13 +220,13 @@ def test_receipts_say_of_every_candidate_why_it_won_or_lost() -> None:
     hero, footer = asked(Visitor(plan, country="FI").viewed("/api", times=2), "home hero", "footer")
     assert hero.receipt is not None
     assert hero.receipt.plan_version == plan.version
-    assert [(c.block, c.outcome, c.why) for c in hero.receipt.candidates] == [
+    assert [(c.block, c.outcome, english.candidate(c)) for c in hero.receipt.candidates] == [
         ("first", "won", "It is the first that fits."),
         ("second", "lost", 'Stands after "first", which fits.'),
         ("last", "lost", 'Stands after "first", which fits.'),
     ]
     assert footer.receipt is not None
-    assert [(c.block, c.outcome, c.worth, c.why) for c in footer.receipt.candidates] == [
+    assert [(c.block, c.outcome, c.worth, english.candidate(c)) for c in footer.receipt.candidates] == [
         ("none", "lost", 0, "It is worth 0; only blocks worth more than 0 compete."),
         ("api", "won", 2, "It fits and is worth most: 2."),
         ("keen", "lost", -1, "It is worth -1; only blocks worth more than 0 compete."),
@@ -258,7 +260,7 @@ def test_a_receipt_names_the_first_thing_that_failed_with_the_visitors_own_value
     (decision,) = asked(visitor, "slot")
     assert decision.receipt is not None
     it, rest = decision.receipt.candidates
-    assert (it.outcome, it.why) == ("lost", f"Needs {why}.")
+    assert (it.outcome, english.candidate(it)) == ("lost", f"Needs {why}.")
     assert it.where.startswith("rules.yaml:")
     assert (rest.block, rest.outcome) == ("rest", "won")
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import orjson
 
-from personalize.explain import explain, plain_lines
+from personalize.explain import as_data, explain, plain_lines
 from tests.fakes.visitor import Visitor, plan_of
 
 RULES = """
@@ -39,7 +39,7 @@ def test_an_explanation_is_data_too() -> None:
     visitor = Visitor(plan_of(RULES)).viewed("/hinta")
     visitor.context.unread = "no_consent"
     explained = explain(visitor.plan, visitor.profile, visitor.context, visitor.now, ["hero", "nowhere"])
-    found = orjson.loads(orjson.dumps(explained))
+    found = orjson.loads(orjson.dumps(as_data(explained)))
     assert found["unread"] == "no_consent"
     assert found["scores"][0]["lines"][0]["points"] == 0
     assert found["segments"][0]["why"] == "not in it, lacks score engagement at least 20 (is: 0)"

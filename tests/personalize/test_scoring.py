@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from personalize import english
 from personalize.calendar import day_of
-from personalize.scoring import Line
 from tests.fakes.visitor import Visitor, plan_of
 
 HALF_LIVES = [None, 1, 14, 30, 45]
@@ -111,9 +111,10 @@ def test_attributes_count_once_and_never_decay() -> None:
 def test_lines_say_what_counted() -> None:
     visitor = Visitor(MIXED, country="SE").viewed("/b", times=5).viewed("/b", days=10)
     lines = MIXED.scores["mixed"].lines(visitor.view())
-    assert lines[1] == Line("viewed /b, at most twice per day", "rules.yaml:7:9", 3, 2, pytest.approx(0.7 * 2.5))
-    assert lines[3] == Line("country FI or SE", "rules.yaml:9:9", 1, 0, 20)
-    assert lines[4] == Line("trait plan is pro", "rules.yaml:10:9", 0, 0, 0)
+    said = [(english.grant(line.written), line.written.where, line.count, line.days, line.points) for line in lines]
+    assert said[1] == ("viewed /b, at most twice per day", "rules.yaml:7:9", 3, 2, pytest.approx(0.7 * 2.5))
+    assert said[3] == ("country FI or SE", "rules.yaml:9:9", 1, 0, 20)
+    assert said[4] == ("trait plan is pro", "rules.yaml:10:9", 0, 0, 0)
 
 
 def test_an_event_of_a_clock_that_runs_ahead_counts_as_todays() -> None:
