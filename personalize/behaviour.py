@@ -6,25 +6,36 @@ Without a window the count is the total since counting began; `across` without a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from personalize import syntax
-from personalize.condition import Condition, ViewTest
-from personalize.counters import KEPT_DAYS
+from personalize.condition import Condition
+from personalize.counters import KEPT_DAYS, Row
+from personalize.expression import Expression, expression
 from personalize.scope import Scope
 from personalize.view import View
-from personalize.windows import UNLIMITED, counted
+from personalize.windows import UNLIMITED, counted, reaches
+
+_NEVER = (0,)
+"""The row of what never happened."""
 
 
 def compiled(condition: syntax.Behaviour, scope: Scope) -> Condition:
     """Compile `viewed` or `did` with its `where`, `at least`, `at most`, `across` and `within`."""
     matcher = scope.count(condition)
-    low = least(condition)
-    high = UNLIMITED if condition.at_most is None else condition.at_most
-    test = (
-        _total(matcher, low, high)
-        if not (condition.within or condition.across)
-        else _window(condition, matcher, low, high)
-    )
-    return Condition(test, condition, lambda view: _actual(condition, matcher, view))
+    before = (condition.within or KEPT_DAYS) - 1
+    # Without `within` the number is the total, also beside an `across` that looks at the kept days only.
+    of_total = condition.within is None
+
+    def actual(view: View) -> tuple[int, int, int]:
+        """Return (times in the window, on how many days, times in all)."""
+        row = view.rows.get(matcher)
+        if not row:
+            return 0, 0, 0
+        count, on_days = counted(row, view.today - before)
+        return row[0] if of_total else count, on_days, row[0]
+
+    return Condition(_happened(condition, matcher, before, of_total=of_total), condition, actual)
 
 
 def least(condition: syntax.Behaviour) -> int:
@@ -34,34 +45,24 @@ def least(condition: syntax.Behaviour) -> int:
     return 1 if condition.at_most is None or condition.across else 0
 
 
-def _total(matcher: str, low: int, high: int) -> ViewTest:
-    def happened(view: View) -> bool:
-        row = view.rows.get(matcher)
-        return low <= (row[0] if row else 0) <= high
-
-    return happened
-
-
-def _window(condition: syntax.Behaviour, matcher: str, low: int, high: int) -> ViewTest:
-    before = (condition.within or KEPT_DAYS) - 1
+def _happened(condition: syntax.Behaviour, matcher: str, before: int, *, of_total: bool) -> Expression:
+    low = least(condition)
+    high = UNLIMITED if condition.at_most is None else condition.at_most
     across = condition.across or 0
-    # Without `within` the number is the total, also beside an `across` that looks at the kept days only.
-    of_total = condition.within is None
+    if of_total and not across:
+        if low and high == UNLIMITED:
+            return expression("(row := view.rows.get({})) and row[0] >= {}", matcher, low)
+        return expression("{} <= view.rows.get({}, {})[0] <= {}", low, matcher, _NEVER, high)
+    if low and high == UNLIMITED and not of_total:
+        happened = "(row := view.rows.get({})) and {}(row, view.today - {}, {}, {})"
+        return expression(happened, matcher, reaches, before, low, across)
+    fits = _counting(low, high, across, of_total=of_total)
+    return expression("{}(view.rows.get({}, {}), view.today - {})", fits, matcher, _NEVER, before)
 
-    def happened(view: View) -> bool:
-        row = view.rows.get(matcher)
-        if row is None:
-            return low == 0 and not across
-        count, on_days = counted(row, view.today - before)
+
+def _counting(low: int, high: int, across: int, *, of_total: bool) -> Callable[[Row, int], bool]:
+    def fits(row: Row, first_day: int) -> bool:
+        count, on_days = counted(row, first_day)
         return low <= (row[0] if of_total else count) <= high and on_days >= across
 
-    return happened
-
-
-def _actual(condition: syntax.Behaviour, matcher: str, view: View) -> tuple[int, int, int]:
-    """Return (times in the window, on how many days, times in all)."""
-    row = view.rows.get(matcher)
-    if not row:
-        return 0, 0, 0
-    count, on_days = counted(row, view.today - (condition.within or KEPT_DAYS) + 1)
-    return (row[0] if condition.within is None else count), on_days, row[0]
+    return fits

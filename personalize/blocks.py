@@ -13,9 +13,11 @@ from datetime import datetime, time, timedelta
 from typing import Any, Literal
 
 from personalize import conditions, counters, phrasing, syntax, templates, windows
+from personalize.attributes import owned
 from personalize.calendar import Calendar, date_of
-from personalize.condition import Condition, all_hold
-from personalize.decision import Decision, Limit
+from personalize.condition import AllOf, Condition
+from personalize.decision import Because, Candidate, Decision, Limit, Receipt, Unmet
+from personalize.expression import expression, truth_of, value_of
 from personalize.globs import any_of
 from personalize.model import Reason
 from personalize.profiles import REACTIONS
@@ -35,22 +37,22 @@ _REACTIONS: Mapping[_Reaction, int] = {
 
 
 class Block:
-    """A candidate content for a placement. `test` holds when it may be shown; `checks` are its parts.
+    """A candidate content for a placement.
 
-    `starts` and `ends` bound its schedule (ms, the end excluded).
+    `checks` are its conditions and limits; `lacking` gives the place of the first of them that does not hold, or -1.
+    `worth` gives what it is worth now. `starts` and `ends` bound its schedule (ms, the end excluded).
     """
 
     __slots__ = (
-        "_decisions",
         "_fill",
         "_fixed",
         "_html",
         "checks",
         "ends",
+        "lacking",
         "name",
         "placement",
         "starts",
-        "test",
         "where",
         "worth",
     )
@@ -61,8 +63,9 @@ class Block:
         self.where = block.where
         self.starts = 0 if block.starts is None else scope.calendar.ms(block.starts.naive())
         self.ends = FOREVER if block.until is None else scope.calendar.ms(_end(block.until))
-        self.checks = tuple(self._checks(block, scope))
-        self.test = all_hold(self.checks)
+        needs = AllOf(self._checks(block, scope))
+        self.checks = needs.conditions
+        self.lacking = needs.lacking
         self.worth = _worth(block.worth, scope)
         self._set_content(block.content, scope, html=block.html_trusted)
 
@@ -74,15 +77,27 @@ class Block:
         )
         return cls(written, placement, scope)
 
-    def decided(self, view: View, reason: Reason) -> Decision:
+    def decided(self, view: View, reason: Reason, receipt: Receipt | None = None) -> Decision:
         """Return the decision for this block; its content is shared between visitors and must not be changed."""
-        if self._fill is not None:
-            return Decision(self.placement, self.name, self._fill(view), reason, html=self._html)
-        decision = self._decisions.get(reason)
-        if decision is None:
-            decision = Decision(self.placement, self.name, self._fixed, reason, html=self._html)
-            self._decisions[reason] = decision
-        return decision
+        content = self._fixed if self._fill is None else self._fill(view)
+        return Decision(self.placement, self.name, content, reason, None, receipt, self._html)
+
+    def unmet(self, view: View, place: int, worth: float | None = None) -> Candidate:
+        """Return that the block lost by the check at this place, with what the visitor has instead."""
+        check = self.checks[place]
+        where = check.written.where or self.where
+        return Candidate(self.name, "lost", "unmet", where, worth, Unmet(check.written, check.actual(view)))
+
+    def judged(
+        self,
+        outcome: Literal["won", "lost"],
+        because: Because,
+        worth: float | None = None,
+        other: str = "",
+        other_worth: float | None = None,
+    ) -> Candidate:
+        """Return that the block won or lost, by no check of its own."""
+        return Candidate(self.name, outcome, because, self.where, worth, None, other, other_worth)
 
     def _checks(self, block: syntax.Block, scope: Scope) -> Iterator[Condition]:
         if block.starts or block.until:
@@ -98,9 +113,10 @@ class Block:
             conditions.compiled(block.converts_when, scope)  # no check, but counted for the statistics
 
     def _schedule(self, block: syntax.Block) -> Condition:
-        starts, ends = self.starts, self.ends
         return Condition(
-            lambda view: starts <= view.now < ends, Limit("schedule", block), lambda view: phrasing.moment(view.local)
+            expression("{} <= view.now < {}", self.starts, self.ends),
+            Limit("schedule", block),
+            lambda view: phrasing.moment(view.local),
         )
 
     def _set_content(self, content: Mapping[str, Any], scope: Scope, *, html: bool) -> None:
@@ -108,13 +124,12 @@ class Block:
         compiled = templates.compiled(content, scope.scores, html=html)
         self._fill: templates.Filler | None = compiled if callable(compiled) else None
         self._fixed: dict[str, Any] = {} if callable(compiled) else compiled
-        self._decisions: dict[Reason, Decision] = {}
 
 
 def _not_owned(block: syntax.Block) -> Condition:
-    fits = any_of([product.lower() for product in block.owners])
+    fits = any_of(tuple(product.lower() for product in block.owners))
     return Condition(
-        lambda view: not any(map(fits, view.owned)),
+        expression("not {}", owned(block.owners)),
         Limit("owners", block),
         lambda view: tuple(sorted(filter(fits, view.owned))),
     )
@@ -124,13 +139,14 @@ def _shown_less(block: syntax.Block, cap: Cap) -> Condition:
     name = block.name
 
     def shown(view: View) -> int:
-        history = view.profile.blocks.get(name)
+        history = view.history.get(name)
         if history is None:
             return 0
         row: counters.Row = history[0]
         return windows.counted(row, view.today - cap.days + 1)[0] if cap.days else row[0]
 
-    return Condition(lambda view: shown(view) < cap.count, Limit("cap", block), shown)
+    holds = expression("{} not in view.history or {}(view) < {}", name, shown, cap.count)
+    return Condition(holds, Limit("cap", block), shown)
 
 
 def _rested(block: syntax.Block, kind: _Reaction, ms: int | None, scope: Scope) -> Condition:
@@ -139,7 +155,7 @@ def _rested(block: syntax.Block, kind: _Reaction, ms: int | None, scope: Scope) 
     counted = _counted_conversion(block, scope) if kind == "convert" else None
 
     def reaction(view: View) -> int:
-        history = view.profile.blocks.get(name)
+        history = view.history.get(name)
         at: int = history[position] if history else 0
         return at if counted is None else max(at, counted(view))
 
@@ -151,18 +167,23 @@ def _rested(block: syntax.Block, kind: _Reaction, ms: int | None, scope: Scope) 
         at = reaction(view)
         return view.now - at, "" if ms is None else phrasing.moment(scope.calendar.local(at + ms))
 
-    return Condition(rested, Limit("rest", block, kind), actual)
+    holds = (
+        expression("{} not in view.history or {}(view)", name, rested)
+        if counted is None
+        else expression("{}(view)", rested)
+    )
+    return Condition(holds, Limit("rest", block, kind), actual)
 
 
 def _counted_conversion(block: syntax.Block, scope: Scope) -> Callable[[View], int] | None:
     """Return the function that finds when `converts when` last became true (ms, 0: it is not)."""
     if block.converts_when is None:
         return None
-    condition = conditions.compiled(block.converts_when, scope)
+    holds = truth_of(conditions.compiled(block.converts_when, scope).holds)
     matcher = scope.count(block.converts_when) if isinstance(block.converts_when, syntax.Behaviour) else None
 
     def converted(view: View) -> int:
-        if not condition.test(view):
+        if not holds(view):
             return 0
         if matcher is None:
             return view.now
@@ -181,8 +202,7 @@ def _worth(worth: syntax.Worth | None, scope: Scope) -> Callable[[View], float]:
         score = scope.interests[worth.interest.lower()]
     if score is None:
         return lambda _: plus
-    value = score.value
-    return lambda view: value(view) + plus
+    return value_of(expression("{}.value(view) + {}", score, plus))
 
 
 def _end(until: Moment) -> datetime:

@@ -7,18 +7,21 @@ list wrote it as text; a list fits when one of its items does. A missing value f
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite
+from functools import lru_cache
+from math import inf, isfinite, nextafter
 from typing import Any
 
 from personalize import globs
+from personalize.expression import Expression, expression
 from personalize.values import NumberRange
 
 ValueTest = Callable[[Any], bool]
 Test = NumberRange | tuple[str, ...]
 
 
+@lru_cache(maxsize=4096)
 def compiled(test: Test) -> ValueTest:
-    """Return a test of a JSON value."""
+    """Return a test of a JSON value; the same one for the same value, so that equal conditions are seen to be equal."""
     return _in_range(test) if isinstance(test, NumberRange) else _one_of(test)
 
 
@@ -47,30 +50,35 @@ def text_of(value: Any) -> str:
     return ", ".join(filter(None, map(text_of, value))) if isinstance(value, (list, tuple)) else ""
 
 
-def in_range(wanted: NumberRange) -> Callable[[float], bool]:
-    """Return a test of a number, each of the four ways to include the ends as an expression of its own."""
-    low, high = wanted.low, wanted.high
-    if wanted.open_low:
-        return (lambda n: low < n < high) if wanted.open_high else (lambda n: low < n <= high)
-    return (lambda n: low <= n < high) if wanted.open_high else (lambda n: low <= n <= high)
+def closed_ends(wanted: NumberRange) -> tuple[float, float]:
+    """Return the least and the greatest number in the range: an end that is left out becomes the next number to it."""
+    low = nextafter(wanted.low, inf) if wanted.open_low else wanted.low
+    high = nextafter(wanted.high, -inf) if wanted.open_high else wanted.high
+    return low, high
+
+
+def in_range(wanted: NumberRange, number: Expression) -> Expression:
+    """Return the expression that holds when another one's number is in the range."""
+    low, high = closed_ends(wanted)
+    return expression("{} <= {} <= {}", low, number, high)
 
 
 def _in_range(wanted: NumberRange) -> ValueTest:
-    holds = in_range(wanted)
+    low, high = closed_ends(wanted)
 
     def fits(value: Any) -> bool:
         if type(value) is int or type(value) is float:
-            return holds(value)
+            return low <= value <= high
         if isinstance(value, list):
             return any(map(fits, value))
         number = number_of(value)
-        return number is not None and holds(number)
+        return number is not None and low <= number <= high
 
     return fits
 
 
 def _one_of(texts: tuple[str, ...]) -> ValueTest:
-    patterns = [text.lower() for text in texts]
+    patterns = tuple(text.lower() for text in texts)
     fits_text = globs.any_of(patterns)
     numbers = frozenset(number for text in patterns if (number := number_of(text)) is not None)
 

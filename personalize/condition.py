@@ -1,15 +1,14 @@
-"""One compiled condition, and how several become one test."""
+"""One compiled condition, and several that must all hold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from personalize.decision import Unmet, Written
+from personalize.expression import Expression, first_false, joined
 from personalize.view import View
-
-ViewTest = Callable[[View], bool]
 
 
 @dataclass(slots=True, frozen=True)
@@ -19,7 +18,7 @@ class Condition:
     `actual` gives the data that Unmet describes; it is only called for receipts and explanations.
     """
 
-    test: ViewTest
+    holds: Expression
     written: Written
     actual: Callable[[View], Any]
 
@@ -28,45 +27,21 @@ class Condition:
         return Unmet(self.written, self.actual(view))
 
 
-def all_hold(conditions: Sequence[Condition]) -> ViewTest:
-    """Return one test for conditions that must all hold; no condition always holds."""
-    tests = tuple(condition.test for condition in conditions)
-    if not tests:
-        return _always
-    if len(tests) == 1:
-        return tests[0]
-    if len(tests) == 2:
-        first, second = tests
-        return lambda view: first(view) and second(view)
+class AllOf:
+    """Conditions that must all hold; none always holds. `lacking` gives the place of the first that does not, or -1."""
 
-    def all_of(view: View) -> bool:
-        for test in tests:  # noqa: SIM110 - a generator for all() costs more than the tests themselves
-            if not test(view):
-                return False
-        return True
+    __slots__ = ("conditions", "lacking")
 
-    return all_of
+    def __init__(self, conditions: Iterable[Condition]) -> None:
+        self.conditions = tuple(conditions)
+        self.lacking = first_false([condition.holds for condition in self.conditions])
 
+    @property
+    def holds(self) -> Expression:
+        """The expression that holds when all of them do."""
+        return joined("and", (condition.holds for condition in self.conditions))
 
-def any_holds(conditions: Sequence[Condition]) -> ViewTest:
-    """Return one test for conditions of which one must hold."""
-    tests = tuple(condition.test for condition in conditions)
-    if len(tests) == 1:
-        return tests[0]
-
-    def any_of(view: View) -> bool:
-        for test in tests:  # noqa: SIM110 - see all_hold
-            if test(view):
-                return True
-        return False
-
-    return any_of
-
-
-def first_unmet(conditions: Iterable[Condition], view: View) -> Unmet | None:
-    """Return the first condition that does not hold, or None."""
-    return next((c.unmet(view) for c in conditions if not c.test(view)), None)
-
-
-def _always(_: View) -> bool:
-    return True
+    def unmet(self, view: View) -> Unmet | None:
+        """Return the first condition that does not hold, or None."""
+        place = self.lacking(view)
+        return None if place < 0 else self.conditions[place].unmet(view)

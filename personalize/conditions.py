@@ -1,6 +1,6 @@
 """The conditions of the rule language: one table from head word to the function that compiles it.
 
-A compiled condition is a closure over values that were worked out at load; testing it parses nothing. A missing
+A condition becomes an expression over values that were worked out at load; testing it parses nothing. A missing
 attribute makes a condition false and its `not` true. To add a condition: a function, its row in CONDITIONS, its model
 in `syntax`, a line in the docs, a test.
 """
@@ -12,8 +12,9 @@ from typing import Any
 
 from personalize import attributes, behaviour, syntax
 from personalize.compare import in_range
-from personalize.condition import Condition, all_hold, any_holds
+from personalize.condition import Condition
 from personalize.decision import Unmet
+from personalize.expression import expression, function, joined
 from personalize.scope import Scope
 from personalize.view import View
 
@@ -31,38 +32,41 @@ def all_compiled(conditions: Sequence[syntax.Condition], scope: Scope) -> tuple[
 def _logic(condition: syntax.Logic, scope: Scope) -> Condition:
     """`not` (a list is one "and"), `any of`, `none of`, `all of`."""
     parts = all_compiled(condition.conditions, scope)
-    positive = all_hold(parts) if condition.head in {"not", "all of"} else any_holds(parts)
-    negated = condition.head in {"not", "none of"}
+    word = "and" if condition.head in {"not", "all of"} else "or"
+    holds = joined(word, (part.holds for part in parts))
+    if condition.head in {"not", "none of"}:
+        holds = expression("not {}", holds)
+    # Each part's own truth, for explanations.
+    truths = function(expression(f"return ({'not not {}, ' * len(parts)})", *(part.holds for part in parts)))
 
     def actual(view: View) -> tuple[Unmet, ...]:
         # The parts that decide; all of them where the whole holds and is only looked at from inside a "not".
         wrong = condition.head == "none of"
-        deciding = [part for part in parts if part.test(view) is wrong]
+        deciding = [part for part, truth in zip(parts, truths(view), strict=True) if truth is wrong]
         return tuple(part.unmet(view) for part in deciding or parts)
 
-    return Condition((lambda view: not positive(view)) if negated else positive, condition, actual)
+    return Condition(holds, condition, actual)
 
 
 def _in_segment(condition: syntax.Named, scope: Scope) -> Condition:
     segments = [scope.segments[name.lower()] for name in condition.names]
-    first = segments[0]
-    test = first.holds if len(segments) == 1 else lambda view: any(segment.holds(view) for segment in segments)
-    return Condition(test, condition, lambda view: tuple((s.name, s.lacking(view)) for s in segments))
+    holds = joined("or", (expression("{}.holds(view)", segment) for segment in segments))
+    return Condition(holds, condition, lambda view: tuple((s.name, s.lacking(view)) for s in segments))
 
 
 def _on_ladder(condition: syntax.Named, scope: Scope) -> Condition:
     """`stage`, `temperature`."""
-    name = scope.ladders[condition.head].name
+    ladder = scope.ladders[condition.head]
     wanted = frozenset(text.lower() for text in condition.names)
-    return Condition(lambda view: name(view).lower() in wanted, condition, name)
+    return Condition(expression("{}.name(view).lower() in {}", ladder, wanted), condition, ladder.name)
 
 
 def _points(condition: syntax.Points, scope: Scope) -> Condition:
     """`score`, `interest` with `is`."""
     named = scope.scores if condition.head == "score" else scope.interests
-    value = named[condition.name.lower()].value
-    holds = in_range(condition.range)
-    return Condition(lambda view: holds(value(view)), condition, value)
+    score = named[condition.name.lower()]
+    holds = in_range(condition.range, expression("{}.value(view)", score))
+    return Condition(holds, condition, lambda view: score.value(view))  # noqa: PLW0108 - a score is filled later
 
 
 CONDITIONS: Mapping[str, Callable[[Any, Scope], Condition]] = {

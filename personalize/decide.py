@@ -7,7 +7,6 @@ neither parses nor logs. One view serves all placements of a request, so nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypedDict
 
 from personalize.decision import Decision
@@ -50,12 +49,14 @@ def decide_in(view: View, plan: Plan, placements: Sequence[str], *, explain: boo
         if placement is None:
             decisions.append(Decision(name, None, None, "unknown"))
             continue
-        block, reason = placement.choose(view)
-        decision = block.decided(view, reason)
-        if name != placement.name:
-            decision = replace(decision, placement=name)
         if explain:
-            decision = replace(decision, receipt=placement.receipt(view, block, plan.version))
+            block, reason, receipt = placement.explain(view, plan.version)
+            decision = block.decided(view, reason, receipt)
+        else:
+            block, reason = placement.choose(view)
+            decision = block.decided(view, reason)
+        if name != placement.name:
+            decision = decision._replace(placement=name)
         decisions.append(decision)
     return decisions
 

@@ -7,7 +7,8 @@ per pattern.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import unquote
 
 TextTest = Callable[[str], bool]
@@ -40,8 +41,12 @@ def compiled(pattern: str) -> TextTest:
     return _parts(first, tuple(middle), last)
 
 
-def any_of(patterns: Collection[str]) -> TextTest:
-    """Return a test of lower-case text that holds when one of these lower-case patterns fits."""
+@lru_cache(maxsize=4096)
+def any_of(patterns: tuple[str, ...]) -> TextTest:
+    """Return a test of lower-case text that holds when one of these lower-case patterns fits.
+
+    The same test for the same patterns, so that equal conditions are seen to be equal.
+    """
     exact = frozenset(p for p in patterns if "*" not in p)
     tests = tuple(compiled(p) for p in dict.fromkeys(patterns) if "*" in p)
     if not tests:

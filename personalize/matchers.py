@@ -105,7 +105,7 @@ class _Index:
         for name in names:
             if "*" not in name:
                 self._exact.setdefault(name, []).append(entry)
-        patterns = [name for name in names if "*" in name]
+        patterns = tuple(name for name in names if "*" in name)
         if patterns:
             self._globs.append((globs.any_of(patterns), entry))
 

@@ -7,12 +7,11 @@ fallback ends in a block without `when`, which then is it (the loader has seen t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from personalize import syntax
 from personalize.blocks import Block
-from personalize.condition import first_unmet
-from personalize.decision import Because, Candidate, Receipt
+from personalize.decision import Candidate, Receipt
 from personalize.model import Reason
 from personalize.scope import Scope
 from personalize.shortlist import Shortlist
@@ -23,9 +22,9 @@ _FEW = 16
 
 
 class Placement:
-    """A slot on a page; `choose` picks its block, `receipt` tells why."""
+    """A slot on a page; `choose` picks its block, `explain` also tells of every block why it won or lost."""
 
-    __slots__ = ("_candidates", "_find", "_reason", "blocks", "fallback", "name", "where")
+    __slots__ = ("_candidates", "_contenders", "_explain", "_find", "_reason", "blocks", "fallback", "name", "where")
 
     def __init__(self, placement: syntax.Placement, scope: Scope) -> None:
         self.name = placement.name
@@ -35,31 +34,28 @@ class Placement:
         by_order = placement.choose == "first match"
         # Under "first match" a last block that is the fallback never wins by rule.
         contenders = self.blocks[:-1] if by_order and placement.fallback is None else self.blocks
-        self._candidates: Callable[[View], Sequence[Block]] = lambda _: contenders
-        if len(contenders) > _FEW:
-            self._candidates = Shortlist(contenders, placement.blocks[: len(contenders)], scope).candidates
-        self._find: Callable[[View], Block | None] = self._first if by_order else self._best
+        self._contenders = contenders
+        self._candidates: Callable[[View], Iterable[Block]] = (
+            Shortlist(contenders, scope).candidates if len(contenders) > _FEW else lambda _: contenders
+        )
+        self._find = self._first if by_order else self._best
+        self._explain = self._by_order if by_order else self._by_worth
         self._reason: Reason = "rule" if by_order else "best_score"
 
     def choose(self, view: View) -> tuple[Block, Reason]:
         """Return the block to show and the reason, which names why the profile was not read, if it was not."""
-        block = self._find(view)
-        unread = view.context.unread
-        if block is None:
-            return self.fallback, unread or "fallback"
-        return block, unread or self._reason
+        return self._settled(view, self._find(view))
 
-    def receipt(self, view: View, winner: Block, plan_version: str) -> Receipt:
-        """Return every candidate in order and why it won or lost."""
-        found = self._find(view)
-        seen = []
-        after = False
-        for block in self.blocks:
-            seen.append(self._candidate(block, view, winner, found, after=after))
-            after = after or (block is found and self._reason == "rule")
-        if winner not in self.blocks:
-            seen.append(Candidate(winner.name, "won", "fallback", winner.where))
-        return Receipt(self.name, plan_version, tuple(seen))
+    def explain(self, view: View, plan_version: str) -> tuple[Block, Reason, Receipt]:
+        """Return what `choose` returns, and every candidate in order and why it won or lost."""
+        found, candidates = self._explain(view)
+        block, reason = self._settled(view, found)
+        if found is None:
+            # A block of this placement takes its own place among the candidates, any other stands last.
+            at = self.blocks.index(block) if block in self.blocks else len(candidates)
+            worth = candidates[at].worth if at < len(candidates) else None
+            candidates[at : at + 1] = [block.judged("won", "fallback", worth)]
+        return block, reason, Receipt(self.name, plan_version, tuple(candidates))
 
     def _fallback(self, fallback: syntax.Fallback | None, scope: Scope) -> Block:
         if fallback is None:
@@ -67,9 +63,15 @@ class Placement:
         named = [block for block in self.blocks if block.name.lower() == fallback.block.lower()]
         return named[0] if named and fallback.content is None else Block.of_fallback(fallback, self.name, scope)
 
+    def _settled(self, view: View, found: Block | None) -> tuple[Block, Reason]:
+        unread = view.context.unread
+        if found is None:
+            return self.fallback, unread or "fallback"
+        return found, unread or self._reason
+
     def _first(self, view: View) -> Block | None:
         for block in self._candidates(view):
-            if block.test(view):
+            if block.lacking(view) < 0:
                 return block
         return None
 
@@ -77,25 +79,40 @@ class Placement:
         best, most = None, 0.0
         for block in self._candidates(view):
             worth = block.worth(view)
-            if worth > most and block.test(view):
+            if worth > most and block.lacking(view) < 0:
                 best, most = block, worth
         return best
 
-    def _candidate(self, block: Block, view: View, winner: Block, found: Block | None, *, after: bool) -> Candidate:
-        """Return why this block won or lost; `found` is the one that fits, `after` says that this one stands behind."""
-        worth = block.worth(view) if self._reason == "best_score" else None
-        if block is winner:
-            because: Because = "fallback" if found is None else "first" if worth is None else "best"
-            return Candidate(block.name, "won", because, block.where, worth)
-        if found is not None and after:
-            return Candidate(block.name, "lost", "behind", block.where, worth, other=found.name)
-        unmet = first_unmet(block.checks, view)
-        if unmet is not None:
-            return Candidate(block.name, "lost", "unmet", unmet.written.where or block.where, worth, unmet)
-        if worth is not None and worth <= 0:
-            return Candidate(block.name, "lost", "worthless", block.where, worth)
-        if worth is None or found is None:
-            return Candidate(block.name, "lost", "kept as fallback", block.where, worth)
-        return Candidate(
-            block.name, "lost", "outdone", block.where, worth, other=found.name, other_worth=found.worth(view)
-        )
+    def _by_order(self, view: View) -> tuple[Block | None, list[Candidate]]:
+        """Return the first block that fits and what became of each; those behind it are not looked at."""
+        candidates: list[Candidate] = []
+        for block in self._contenders:
+            place = block.lacking(view)
+            if place < 0:
+                candidates.append(block.judged("won", "first"))
+                behind = self.blocks[len(candidates) :]
+                candidates += [other.judged("lost", "behind", None, block.name) for other in behind]
+                return block, candidates
+            candidates.append(block.unmet(view, place))
+        return None, candidates
+
+    def _by_worth(self, view: View) -> tuple[Block | None, list[Candidate]]:
+        """Return the block that fits and is worth most, and what became of each."""
+        best, most = None, 0.0
+        weighed = []
+        for block in self.blocks:
+            worth, place = block.worth(view), block.lacking(view)
+            weighed.append((block, worth, place))
+            if worth > most and place < 0:
+                best, most = block, worth
+        candidates = []
+        for block, worth, place in weighed:
+            if block is best:
+                candidates.append(block.judged("won", "best", worth))
+            elif place >= 0:
+                candidates.append(block.unmet(view, place, worth))
+            elif worth <= 0 or best is None:
+                candidates.append(block.judged("lost", "worthless", worth))
+            else:
+                candidates.append(block.judged("lost", "outdone", worth, best.name, most))
+        return best, candidates

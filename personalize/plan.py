@@ -65,8 +65,8 @@ def compile_rules(rules: syntax.RuleSet, time_zone: str) -> Plan:
     scope = Scope(Calendar(time_zone))
     # First every name, then what the names stand for: rules may refer to each other in any order.
     scope.segments |= {s.name.lower(): Segment(s.name, s.about, s.where) for s in rules.segments}
-    scope.scores |= {s.name.lower(): Score("score", s.name, s.half_life, s.where) for s in rules.scores}
-    scope.interests |= {s.name.lower(): Score("interest", s.name, s.half_life, s.where) for s in rules.interests}
+    scope.scores |= {s.name.lower(): Score(s.name, s.half_life, s.where) for s in rules.scores}
+    scope.interests |= {s.name.lower(): Score(s.name, s.half_life, s.where) for s in rules.interests}
     for segment in rules.segments:
         scope.segments[segment.name.lower()].fill(conditions.all_compiled(segment.when, scope))
     for named, written in ((scope.scores, rules.scores), (scope.interests, rules.interests)):

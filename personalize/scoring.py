@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from personalize import counters, syntax
 from personalize.condition import Condition
 from personalize.counters import KEPT_DAYS, Row
+from personalize.expression import Expression, expression, joined, once, value_of
 from personalize.values import Cap
 from personalize.view import View
 from personalize.windows import UNLIMITED, weighted
@@ -31,53 +32,48 @@ class Line:
 
 @dataclass(slots=True, frozen=True)
 class Grant:
-    """One reason for points: `points` is the figure, `tally` the (count, days) behind it."""
+    """One reason for points: `points` is the figure, `tally` the function for the (count, days) behind it."""
 
     written: syntax.Grant
-    points: Callable[[View], float]
+    points: Expression
     tally: Callable[[View], tuple[int, int]]
 
 
 class Score:
-    """A score or an interest: a name, a half-life in days (None: never decays), and grants."""
+    """A score or an interest: a name, a half-life in days (None: never decays), and grants.
 
-    __slots__ = ("_key", "_points", "grants", "half_life", "name", "where")
+    `value` gives the visitor's points now.
+    """
 
-    def __init__(self, kind: str, name: str, half_life: int | None, where: str) -> None:
+    __slots__ = ("_points", "grants", "half_life", "name", "value", "where")
+
+    value: Callable[[View], float]
+
+    def __init__(self, name: str, half_life: int | None, where: str) -> None:
         self.name = name
         self.half_life = half_life
         self.where = where
-        self._key = f"{kind} {name}"
         self.fill(())
 
     def fill(self, grants: Sequence[Grant]) -> None:
         """Set what gives points."""
         self.grants = tuple(grants)
-        self._points = tuple(grant.points for grant in grants)
-
-    def value(self, view: View) -> float:
-        """Return the visitor's points now."""
-        known: float | None = view.memo.get(self._key)
-        if known is None:
-            known = 0.0
-            for points in self._points:
-                known += points(view)
-            view.memo[self._key] = known
-        return known
+        # In the same order, and each as its line says, so that the lines add up to the last digit.
+        self.value = once(self, joined("+", [Expression("0.0"), *(grant.points for grant in grants)]))
+        self._points = tuple(value_of(grant.points) for grant in grants)
 
     def lines(self, view: View) -> list[Line]:
         """Return what each grant gave, those that gave nothing included."""
-        return [Line(g.written, *g.tally(view), g.points(view)) for g in self.grants]
+        return [
+            Line(grant.written, *grant.tally(view), points(view))
+            for grant, points in zip(self.grants, self._points, strict=True)
+        ]
 
 
 def attribute_grant(grant: syntax.Grant, condition: Condition) -> Grant:
     """Return a grant for what the visitor is; it counts once."""
-    test, points = condition.test, grant.points
-    return Grant(
-        grant,
-        lambda view: points if test(view) else 0.0,
-        lambda view: (1, 0) if test(view) else (0, 0),
-    )
+    points = expression("{} if {} else 0.0", grant.points, condition.holds)
+    return Grant(grant, points, value_of(expression("(1, 0) if {} else (0, 0)", condition.holds)))
 
 
 def counted_grant(grant: syntax.Grant, matcher: str, half_life: int | None) -> Grant:
@@ -88,30 +84,24 @@ def counted_grant(grant: syntax.Grant, matcher: str, half_life: int | None) -> G
         row = view.rows.get(matcher)
         return tally(row, view.today) if row else (0, 0)
 
-    return Grant(grant, _given(grant.points, matcher, half_life, grant.cap), tallied)
+    given = _given(half_life, grant.cap)
+    points = expression("{} * {} if (row := view.rows.get({})) else 0.0", grant.points, given, matcher)
+    return Grant(grant, points, tallied)
 
 
-def _given(points: float, matcher: str, half_life: int | None, cap: Cap | None) -> Callable[[View], float]:
-    """Return the function that works out a grant's points, as cheap as its cap allows."""
+def _given(half_life: int | None, cap: Cap | None) -> Expression:
+    """Return how often a row counts now, each time as much as the decay leaves of it, as cheap as the cap allows."""
     weights = tuple(2.0 ** (-age / half_life) if half_life else 1.0 for age in range(KEPT_DAYS))
     most = UNLIMITED if cap is None else cap.count
-
-    def of_total(view: View) -> float:
-        row = view.rows.get(matcher)
-        return points * min(row[0], most) if row else 0.0
-
-    def of_days(view: View) -> float:
-        row = view.rows.get(matcher)
-        return points * weighted(row, view.today, weights, most) if row else 0.0
-
-    def of_kept(view: View) -> float:
-        row = view.rows.get(matcher)
-        kept = _capped(row, view.today, cap) if row else ()
-        return points * sum(count * weights[max(view.today - day, 0)] for day, count in kept)
-
     if half_life is None and (cap is None or cap.days == 0):
-        return of_total
-    return of_days if cap is None or cap.days == 1 else of_kept
+        return expression("row[0] if row[0] < {} else {}", most, most)
+    if cap is None or cap.days == 1:
+        return expression("{}(row, view.today, {}, {})", weighted, weights, most)
+
+    def of_kept(row: Row, today: int) -> float:
+        return sum(count * weights[max(today - day, 0)] for day, count in _capped(row, today, cap))
+
+    return expression("{}(row, view.today)", of_kept)
 
 
 def _tally(half_life: int | None, cap: Cap | None) -> Callable[[Row, int], tuple[int, int]]:

@@ -6,46 +6,46 @@ has refused cycles by then. What a view found out is kept in the view's memo.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from personalize.condition import Condition, ViewTest, all_hold, first_unmet
+from personalize.condition import AllOf, Condition
 from personalize.decision import Unmet
+from personalize.expression import Expression, expression, function, once
 from personalize.view import View
 
 
 class Segment:
-    """A named set of visitors, worked out when it is read."""
+    """A named set of visitors, worked out when it is read. `holds` tells whether the visitor is in it."""
 
-    __slots__ = ("_key", "_test", "about", "conditions", "name", "where")
+    __slots__ = ("_needs", "about", "holds", "name", "where")
+
+    holds: Callable[[View], bool]
 
     def __init__(self, name: str, about: str, where: str) -> None:
         self.name = name
         self.about = about
         self.where = where
-        self._key = f"segment {name}"
         self.fill(())
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What the visitor must fulfil."""
+        return self._needs.conditions
 
     def fill(self, conditions: Sequence[Condition]) -> None:
         """Set what the visitor must fulfil."""
-        self.conditions = tuple(conditions)
-        self._test = all_hold(self.conditions)
-
-    def holds(self, view: View) -> bool:
-        """Tell whether the visitor is in the segment."""
-        known: bool | None = view.memo.get(self._key)
-        if known is None:
-            known = view.memo[self._key] = self._test(view)
-        return known
+        self._needs = AllOf(conditions)
+        self.holds = once(self, expression("True if {} else False", self._needs.holds))
 
     def lacking(self, view: View) -> Unmet | None:
         """Return the first condition that keeps the visitor out, None for one who is in it."""
-        return first_unmet(self.conditions, view)
+        return self._needs.unmet(view)
 
 
 class Ladder:
     """Steps from top to bottom of which the first that fits is the visitor's: stages, temperatures."""
 
-    __slots__ = ("_key", "_tests", "steps")
+    __slots__ = ("_find", "_key", "_names", "_needs", "steps")
 
     def __init__(self, kind: str) -> None:
         self._key = kind
@@ -54,27 +54,29 @@ class Ladder:
     def fill(self, steps: Sequence[tuple[str, Sequence[Condition]]]) -> None:
         """Set the steps: names with their conditions."""
         self.steps = tuple((name, tuple(conditions)) for name, conditions in steps)
-        self._tests: tuple[tuple[str, ViewTest], ...] = tuple((name, all_hold(c)) for name, c in self.steps)
+        self._needs = tuple(AllOf(conditions) for _, conditions in self.steps)
+        self._names = (*(name for name, _ in self.steps), "")
+        self._find = _first_true([needs.holds for needs in self._needs])
 
     def name(self, view: View) -> str:
         """Return the name of the visitor's step, "" when there is none."""
         known: str | None = view.memo.get(self._key)
         if known is None:
-            known = view.memo[self._key] = self._find(view)
+            known = view.memo[self._key] = self._names[self._find(view)]
         return known
 
     def considered(self, view: View) -> list[tuple[str, Unmet | None]]:
         """Return the steps down to the visitor's own, each with its first condition that is unmet, None for its own."""
         found = []
-        for name, conditions in self.steps:
-            lacking = first_unmet(conditions, view)
+        for (name, _), needs in zip(self.steps, self._needs, strict=True):
+            lacking = needs.unmet(view)
             found.append((name, lacking))
             if lacking is None:
                 break
         return found
 
-    def _find(self, view: View) -> str:
-        for name, test in self._tests:
-            if test(view):
-                return name
-        return ""
+
+def _first_true(parts: Sequence[Expression]) -> Callable[[View], int]:
+    """Return the function that finds the place of the first that holds, or how many there are when none does."""
+    lines = [expression(f"if {{}}: return {place}", part) for place, part in enumerate(parts)]
+    return function(*lines, Expression(f"return {len(parts)}"))

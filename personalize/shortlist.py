@@ -1,134 +1,174 @@
 """Which blocks of a long placement are worth a look, so that a thousand blocks cost a visitor little more than ten.
 
-Each block is filed under one thing that it needs: a text of an attribute, trait or company, something counted, a
-segment, a stage. Only blocks filed under what the visitor has are candidates, besides those that fit in no file. That
-leaves out nothing that could be shown: what a block is filed under is one of its own conditions, and all of them must
-hold. Blocks outside of their schedule are filed nowhere; the files are made anew when a schedule begins or ends.
+A set of blocks is an integer with a bit for each. Blocks are filed by the keys and spans that their conditions need
+(see `filing`), one drawer for each place that these are found in: looking up what the visitor has there gives the
+blocks that are still possible, however many there are. What several blocks ask alike is asked once for all of them.
+Nothing that could be shown is left out: a filing asks for no more than a block's own checks, and all of them must hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
-from typing import Any
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import reduce
+from itertools import accumulate
+from math import inf
+from operator import or_, xor
+from typing import Protocol
 
-from personalize import behaviour, conditions, syntax
+from personalize import filing, places
 from personalize.blocks import FOREVER, Block
-from personalize.condition import ViewTest
-from personalize.matchers import matcher_id
+from personalize.expression import Expression, truth_of
+from personalize.filing import Keys, Place, Span
 from personalize.scope import Scope
 from personalize.view import View
 
-_File = tuple[str, ...]
-_Texts = dict[str, list[int]]
+_WORTH_IT = 4
+"""So many blocks must need something before it is looked up; fewer are asked themselves in the same time."""
+
+
+class Drawer(Protocol):
+    """The blocks that are filed by one thing."""
+
+    filed: int
+
+    def possible(self, view: View) -> int:
+        """Return the blocks that are still possible for this visitor, with -1 for all."""
 
 
 class Shortlist:
-    """The files of one placement's blocks. `candidates` gives those worth a look, in the order of the rules."""
+    """The drawers of one placement. `candidates` gives the blocks worth a look, in the order of the rules."""
 
-    def __init__(self, blocks: Sequence[Block], written: Sequence[syntax.Block], scope: Scope) -> None:
+    def __init__(self, blocks: Sequence[Block], scope: Scope) -> None:
         self._blocks = tuple(blocks)
-        self._filings = [_filing(block.when) for block in written]
-        self._named_tests = {
-            key: conditions.compiled(condition, scope).test
-            for block in written
-            for condition in block.when
-            if isinstance(condition, syntax.Named) and (key := (condition.head, *condition.names))
-        }
-        self._turns = sorted({0, FOREVER} | {turn for block in blocks for turn in (block.starts, block.ends)})
-        self._file(0)
+        self._everyone = (1 << len(blocks)) - 1
+        keys: dict[Place, list[tuple[int, Keys]]] = {}
+        spans: dict[Place, list[tuple[int, Span]]] = {}
+        asked: dict[Expression, int] = {}
+        for number, block in enumerate(blocks):
+            bit = 1 << number
+            if block.starts or block.ends < FOREVER:
+                spans.setdefault(filing.NOW, []).append((bit, Span(filing.NOW, block.starts, block.ends - 1)))
+            for part in filing.parts(block.checks, scope):
+                for one in filing.filings(part.written):
+                    if isinstance(one, Keys):
+                        keys.setdefault(one.place, []).append((bit, one))
+                    else:
+                        spans.setdefault(one.place, []).append((bit, one))
+                if not filing.is_told(part.written):
+                    asked[part.holds] = asked.get(part.holds, 0) | bit
+        drawers: list[Drawer] = [
+            *(_Numbers(places.number(place, scope), filed) for place, filed in spans.items()),
+            *(_Texts(places.texts(place, scope), filed) for place, filed in keys.items()),
+            *(_Alike(truth_of(holds), filed) for holds, filed in asked.items()),
+        ]
+        self._drawers = tuple(drawer for drawer in drawers if drawer.filed.bit_count() >= _WORTH_IT)
 
-    def candidates(self, view: View) -> Sequence[Block]:
-        """Return the blocks that the visitor could be shown, as far as the files tell."""
-        if not self._low <= view.now < self._high:
-            self._file(view.now)
-        found: list[int] = []
-        for read, texts in self._texts:
-            value = read(view)
-            if type(value) is str:
-                found += texts.get(value.lower(), ())
-            elif value is not None:
-                # A list or a number may fit in several ways: every block of this file is looked at.
-                found += [at for filed in texts.values() for at in filed]
-        for matcher in self._counted.keys() & view.rows.keys():
-            found += self._counted[matcher]
-        for test, filed in self._named:
-            if test(view):
-                found += filed
-        if not found:
-            return self._unfiled_blocks
-        return [self._blocks[at] for at in sorted({*found, *self._unfiled})]
+    def candidates(self, view: View) -> Iterator[Block]:
+        """Yield the blocks that the visitor could be shown, as far as the drawers tell."""
+        left = self._everyone
+        for drawer in self._drawers:
+            if left & drawer.filed:
+                left &= drawer.possible(view)
+                if not left:
+                    return
+        while left:
+            lowest = left & -left
+            yield self._blocks[lowest.bit_length() - 1]
+            left ^= lowest
 
-    def _file(self, now: int) -> None:
-        """File the blocks whose schedule holds now, until the next turn of any schedule."""
-        self._low = max(turn for turn in self._turns if turn <= now)
-        self._high = min(turn for turn in self._turns if turn > now)
-        texts: dict[_File, _Texts] = {}
-        named: dict[_File, list[int]] = {}
-        self._counted: dict[str, list[int]] = {}
-        self._unfiled: list[int] = []
-        for at, (block, (file, keys)) in enumerate(zip(self._blocks, self._filings, strict=True)):
-            if not block.starts <= now < block.ends:
-                continue
-            if file == _COUNTED:
-                self._counted.setdefault(keys[0], []).append(at)
-            elif file == _NAMED:
-                named.setdefault(keys, []).append(at)
-            elif file == _UNFILED:
-                self._unfiled.append(at)
-            else:
+
+class _Texts:
+    """Blocks by the texts that a visitor must have in one place, or must not have there."""
+
+    __slots__ = ("_lengths", "_other", "_read", "_table", "filed")
+
+    def __init__(
+        self, read: Callable[[View], Collection[str] | None], filed: Sequence[tuple[int, Keys]]
+    ) -> None:
+        self._read = read
+        needed: dict[int, tuple[str, ...]] = {}
+        barred: dict[str, int] = {}
+        common = Counter(key for _, one in filed for key in one.keys)
+        for bit, (_, keys, is_barred) in filed:
+            if is_barred:
                 for key in keys:
-                    texts.setdefault(file, {}).setdefault(key, []).append(at)
-        self._texts = [(_reader(file), filed) for file, filed in texts.items()]
-        self._named: list[tuple[ViewTest, list[int]]] = [(self._named_tests[k], filed) for k, filed in named.items()]
-        self._unfiled_blocks = tuple(self._blocks[at] for at in self._unfiled)
+                    barred[key] = barred.get(key, 0) | bit
+            elif bit not in needed or common[keys[0]] < common[needed[bit][0]]:
+                # Of several needs in one place the rarest is filed; the block itself asks for the others.
+                needed[bit] = keys
+        wanted: dict[str, int] = {}
+        for bit, keys in needed.items():
+            for key in keys:
+                wanted[key] = wanted.get(key, 0) | bit
+        self.filed = _together(bit for bit, _ in filed)
+        self._other = ~_together(needed)
+        self._table = {key: (wanted.get(key, 0), barred.get(key, 0)) for key in wanted.keys() | barred.keys()}
+        self._lengths = sorted({len(key) - 1 for key in self._table if key.endswith("*")})
+
+    def possible(self, view: View) -> int:
+        texts = self._read(view)
+        if texts is None:
+            return -1
+        possible, barred = self._other, 0
+        table = self._table
+        for text in texts:
+            if text in table:
+                wanted, unwanted = table[text]
+                possible |= wanted
+                barred |= unwanted
+            for length in self._lengths:
+                key = text[:length] + "*"
+                if key in table:
+                    wanted, unwanted = table[key]
+                    possible |= wanted
+                    barred |= unwanted
+        return possible & ~barred
 
 
-_COUNTED: _File = ("counted",)
-_NAMED: _File = ("named",)
-_UNFILED: _File = ()
+class _Numbers:
+    """Blocks by the span in which a number must lie: the blocks for each bound and for each gap between two bounds."""
+
+    __slots__ = ("_bounds", "_cells", "_other", "_read", "filed")
+
+    def __init__(self, read: Callable[[View], float | None], filed: Sequence[tuple[int, Span]]) -> None:
+        self._read = read
+        spans: dict[int, tuple[float, float]] = {}
+        for bit, (_, low, high) in filed:
+            least, most = spans.get(bit, (-inf, inf))
+            spans[bit] = max(low, least), min(high, most)
+        self._bounds = sorted({end for span in spans.values() for end in span})
+        turns = [0] * (2 * len(self._bounds) + 1)
+        for bit, (low, high) in spans.items():
+            if low <= high:
+                turns[2 * bisect_left(self._bounds, low) + 1] ^= bit
+                turns[2 * bisect_left(self._bounds, high) + 2] ^= bit
+        self.filed = _together(spans)
+        self._other = ~self.filed
+        self._cells = [cell | self._other for cell in accumulate(turns, xor)]
+
+    def possible(self, view: View) -> int:
+        number = self._read(view)
+        if number is None:
+            return -1
+        if number != number:  # noqa: PLR0124 - a number that is not there
+            return self._other
+        return self._cells[bisect_left(self._bounds, number) + bisect_right(self._bounds, number)]
 
 
-def _filing(when: Sequence[syntax.Condition]) -> tuple[_File, tuple[str, ...]]:
-    """Return the file and the keys in it for a block, by the condition that tells most visitors apart at least cost."""
-    filings = [filing for condition in when if (filing := _filing_by(condition)) is not None]
-    return min(filings, key=lambda filing: _COST.get(filing[0], 0), default=(_UNFILED, ()))
+class _Alike:
+    """Blocks that ask the same."""
+
+    __slots__ = ("_holds", "filed")
+
+    def __init__(self, holds: Callable[[View], bool], filed: int) -> None:
+        self._holds = holds
+        self.filed = filed
+
+    def possible(self, view: View) -> int:
+        return -1 if self._holds(view) else ~self.filed
 
 
-_COST: Mapping[_File, int] = {_COUNTED: 1, _NAMED: 2}
-
-
-def _filing_by(condition: syntax.Condition) -> tuple[_File, tuple[str, ...]] | None:
-    match condition:
-        case syntax.Attribute(head=head, texts=texts) if head != "page" and _are_exact(texts):
-            return ("facts", head), _keys(texts)
-        case syntax.Trait(name=name, test=tuple(texts)) if _are_exact(texts):
-            return ("trait", name), _keys(texts)
-        case syntax.Company(attributes=attributes):
-            for name, wanted in attributes.items():
-                # A name of several words has several spellings; it is left to the condition itself.
-                if isinstance(wanted, tuple) and _are_exact(wanted) and " " not in name:
-                    return ("company", name), _keys(wanted)
-        case syntax.Behaviour() if behaviour.least(condition):
-            return _COUNTED, (matcher_id(condition),)
-        case syntax.Named():
-            return _NAMED, (condition.head, *condition.names)
-    return None
-
-
-def _reader(file: _File) -> Callable[[View], Any]:
-    kind, name = file
-    if kind == "facts":
-        read: Callable[[Any], str] = attrgetter(name)
-        return lambda view: read(view.facts)
-    if kind == "trait":
-        return lambda view: view.traits.get(name)
-    return lambda view: view.company.get(name)
-
-
-def _are_exact(texts: Sequence[str]) -> bool:
-    return not any("*" in text for text in texts)
-
-
-def _keys(texts: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text.lower() for text in texts))
+def _together(bits: Iterable[int]) -> int:
+    return reduce(or_, bits, 0)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from personalize import visits
 from personalize.calendar import Calendar
+from personalize.globs import normal_path
 from personalize.model import PURPOSES, Context
 from personalize.profiles import Profile
 
@@ -36,10 +37,12 @@ class View:
         "_company",
         "_local",
         "_owned",
+        "_page",
         "_purposes",
         "_traits",
         "context",
         "facts",
+        "history",
         "memo",
         "now",
         "plan",
@@ -50,17 +53,19 @@ class View:
 
     def __init__(self, plan: ViewPlan, profile: Profile | None, context: Context, now: int) -> None:
         self.plan = plan
-        self.profile = _NOBODY if profile is None or context.unread else profile
+        self.profile = profile = _NOBODY if profile is None or context.unread else profile
         self.context = context
         self.now = now
         self.facts = context.facts
-        self.rows = self.profile.matchers
+        self.rows = profile.matchers
+        self.history = profile.blocks
         self.today = plan.calendar.day(now)
-        self.memo: dict[str, Any] = {}
+        self.memo: dict[object, Any] = {}
         self._traits: Mapping[str, Any] | None = None
         self._company: Mapping[str, Any] | None = None
         self._owned: frozenset[str] | None = None
         self._purposes: frozenset[str] | None = None
+        self._page: str | None = None
         self._local: datetime | None = None
 
     @property
@@ -93,6 +98,18 @@ class View:
             given = self.context.consent
             self._purposes = given if PURPOSES.issuperset(stored) else given.union(stored) - (PURPOSES - given)
         return self._purposes
+
+    @property
+    def page(self) -> str:
+        """The path of the page of this request as paths are compared, "" without one."""
+        if self._page is None:
+            self._page = normal_path(self.facts.page)
+        return self._page
+
+    @property
+    def minute(self) -> int:
+        """The minute of the site's day."""
+        return self.local.hour * 60 + self.local.minute
 
     @property
     def local(self) -> datetime:

@@ -32,6 +32,27 @@ def counted(row: Row, first_day: int) -> tuple[int, int]:
     return number, on_days
 
 
+def reaches(row: Row, first_day: int, times: int, on_days: int) -> bool:
+    """Tell whether it happened so many times (at least 1) on so many different days, on `first_day` or later."""
+    end = len(row)
+    if end == 1 or row[1] < first_day:
+        return False
+    day = row[1]
+    times -= row[2]
+    on_days -= 1
+    at = 3
+    while times > 0 or on_days > 0:
+        if at >= end:
+            return False
+        day -= row[at]
+        if day < first_day:
+            return False
+        times -= row[at + 1]
+        on_days -= 1
+        at += 2
+    return True
+
+
 def weighted(row: Row, today: int, weights: Sequence[float], most: int) -> float:
     """Return the sum over the kept days of min(count, most) x weight of the day's age; today's age is 0.
 

@@ -38,7 +38,7 @@ def test_globs_agree_with_the_standard_library(pattern: str, text: str) -> None:
 
 @given(st.lists(st.text("ab*", max_size=5), min_size=1, max_size=4), st.text("ab", max_size=6))
 def test_any_of_is_one_of_its_patterns(patterns: list[str], text: str) -> None:
-    assert globs.any_of(patterns)(text) == any(globs.compiled(pattern)(text) for pattern in patterns)
+    assert globs.any_of(tuple(patterns))(text) == any(globs.compiled(pattern)(text) for pattern in patterns)
 
 
 @pytest.mark.parametrize(

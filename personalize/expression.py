@@ -1,0 +1,98 @@
+"""Conditions, scores and steps as expressions of Python, compiled once when rules are loaded.
+
+Nothing of the rules ever stands in the source: an expression's text is written in this program, with `{}` in the place
+of each value, and the values become variables of the compiled function. So no name, text or number of a rule can be
+read as code, and expressions of one shape are compiled once, whatever their values.
+
+A text reads the visitor from `view` (see `view.View`), counts on falsehood as Python knows it, and may keep something
+in `row`, `text`, `at` by `:=` as long as it uses it in the same breath.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from personalize.view import View
+
+Compiled = Callable[[View], Any]
+
+_SHAPES = 4096
+"""So many shapes of functions are remembered; a shape takes about as long to compile as a page of rules to read."""
+
+
+class Expression(NamedTuple):
+    """A text with a `{}` for each of its values; equal expressions give equal results."""
+
+    text: str
+    values: tuple[Any, ...] = ()
+
+
+def expression(text: str, *values: Any) -> Expression:
+    """Return an expression; a value that is an expression itself is put in its place in parentheses."""
+    if not any(isinstance(value, Expression) for value in values):
+        return Expression(text, values)
+    start, *rest = text.split("{}")
+    texts: list[str] = [start]
+    found: list[Any] = []
+    for value, after in zip(values, rest, strict=True):
+        if isinstance(value, Expression):
+            texts += (f"({value.text})", after)
+            found += value.values
+        else:
+            texts += ("{}", after)
+            found.append(value)
+    return Expression("".join(texts), tuple(found))
+
+
+def joined(word: str, parts: Iterable[Expression], *, empty: str = "True") -> Expression:
+    """Return the expressions with a word between them: and, or, +; `empty` stands for none."""
+    parts = tuple(parts)
+    return expression(f" {word} ".join(["{}"] * len(parts)), *parts) if parts else Expression(empty)
+
+
+def function(*lines: Expression) -> Compiled:
+    """Return the function of a view that has these lines as its body."""
+    make = _made("\n".join(line.text for line in lines))
+    compiled: Compiled = make(*(value for line in lines for value in line.values))
+    return compiled
+
+
+def value_of(it: Expression) -> Compiled:
+    """Return the function that works an expression out."""
+    return function(expression("return {}", it))
+
+
+def truth_of(it: Expression) -> Compiled:
+    """Return the function that tells whether an expression holds."""
+    return function(expression("return True if {} else False", it))
+
+
+def once(key: object, it: Expression) -> Compiled:
+    """Return the function that works an expression out once for each view; what it found is kept under the key."""
+    return function(
+        expression("known = view.memo.get({})", key),
+        expression("if known is None: known = view.memo[{}] = {}", key, it),
+        Expression("return known"),
+    )
+
+
+def first_false(parts: Sequence[Expression]) -> Callable[[View], int]:
+    """Return the function that finds the first expression that does not hold: its place in the order, or -1."""
+    lines = [expression(f"if not {{}}: return {place}", part) for place, part in enumerate(parts)]
+    return function(*lines, Expression("return -1"))
+
+
+@lru_cache(maxsize=_SHAPES)
+def _made(body: str) -> Callable[..., Compiled]:
+    """Return the function that takes the values of a body and returns the function of a view."""
+    start, *rest = body.split("{}")
+    names = [f"v{number}" for number in range(len(rest))]
+    filled = start + "".join(name + after for name, after in zip(names, rest, strict=True))
+    lines = "\n  ".join(filled.split("\n"))
+    source = f"def make({', '.join(names)}):\n def of(view):\n  {lines}\n return of"
+    namespace: dict[str, Any] = {"__builtins__": {}}
+    exec(compile(source, "<rules>", "exec"), namespace)  # noqa: S102 - the texts are this program's own, see above
+    made: Callable[..., Compiled] = namespace["make"]
+    return made
