@@ -78,9 +78,7 @@ def visitor_is(condition: syntax.VisitorIs, _: Scope) -> Condition:
 
 def visits(condition: syntax.Visits, _: Scope) -> Condition:
     """Compile `visits: at least 3`, the present visit included."""
-    return Condition(
-        compare.in_range(condition.range, Expression("view.visits")), condition, lambda view: view.visits
-    )
+    return Condition(compare.in_range(condition.range, Expression("view.visits")), condition, lambda view: view.visits)
 
 
 def first_visit(condition: syntax.Since, _: Scope) -> Condition:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, time, timedelta
 from typing import Any, Literal
 
-from personalize import conditions, counters, phrasing, syntax, templates, windows
+from personalize import conditions, counters, syntax, templates, windows
 from personalize.attributes import owned
 from personalize.calendar import Calendar, date_of
 from personalize.condition import AllOf, Condition
@@ -47,6 +47,7 @@ class Block:
         "_fill",
         "_fixed",
         "_html",
+        "_reasons",
         "checks",
         "ends",
         "lacking",
@@ -66,6 +67,7 @@ class Block:
         needs = AllOf(self._checks(block, scope))
         self.checks = needs.conditions
         self.lacking = needs.lacking
+        self._reasons = tuple((c.written, c.written.where or block.where, c.actual) for c in self.checks)
         self.worth = _worth(block.worth, scope)
         self._set_content(block.content, scope, html=block.html_trusted)
 
@@ -84,9 +86,8 @@ class Block:
 
     def unmet(self, view: View, place: int, worth: float | None = None) -> Candidate:
         """Return that the block lost by the check at this place, with what the visitor has instead."""
-        check = self.checks[place]
-        where = check.written.where or self.where
-        return Candidate(self.name, "lost", "unmet", where, worth, Unmet(check.written, check.actual(view)))
+        written, where, actual = self._reasons[place]
+        return Candidate(self.name, "lost", "unmet", where, worth, Unmet(written, actual(view)))
 
     def judged(
         self,
@@ -101,7 +102,7 @@ class Block:
 
     def _checks(self, block: syntax.Block, scope: Scope) -> Iterator[Condition]:
         if block.starts or block.until:
-            yield self._schedule(block)
+            yield self._schedule(block, scope)
         yield from conditions.all_compiled(block.when, scope)
         if block.owners:
             yield _not_owned(block)
@@ -112,11 +113,11 @@ class Block:
         if block.converts_when is not None and "convert" not in block.rests:
             conditions.compiled(block.converts_when, scope)  # no check, but counted for the statistics
 
-    def _schedule(self, block: syntax.Block) -> Condition:
+    def _schedule(self, block: syntax.Block, scope: Scope) -> Condition:
         return Condition(
             expression("{} <= view.now < {}", self.starts, self.ends),
             Limit("schedule", block),
-            lambda view: phrasing.moment(view.local),
+            lambda view: scope.calendar.text(view.now),
         )
 
     def _set_content(self, content: Mapping[str, Any], scope: Scope, *, html: bool) -> None:
@@ -165,7 +166,7 @@ def _rested(block: syntax.Block, kind: _Reaction, ms: int | None, scope: Scope) 
 
     def actual(view: View) -> tuple[int, str]:
         at = reaction(view)
-        return view.now - at, "" if ms is None else phrasing.moment(scope.calendar.local(at + ms))
+        return view.now - at, "" if ms is None else scope.calendar.text(at + ms)
 
     holds = (
         expression("{} not in view.history or {}(view)", name, rested)

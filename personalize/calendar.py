@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 _EPOCH = date(1970, 1, 1)
+_MINUTE_MS = 60_000
 _QUARTER_MS = 900_000
 _MEMO_ENTRIES = 4096
 
@@ -13,24 +14,39 @@ _MEMO_ENTRIES = 4096
 class Calendar:
     """Local days of one time zone, as day numbers (days from 1970-01-01 to the local date).
 
-    Every zone of the tz database is offset by whole quarter hours today, so the day of a quarter hour is worked out
-    once; the memo is bounded. Raises zoneinfo.ZoneInfoNotFoundError for a zone that does not exist.
+    Every zone of the tz database is offset by whole quarter hours today, so the day and the hour of a quarter are
+    worked out once; the memo is bounded. Raises zoneinfo.ZoneInfoNotFoundError for a zone that does not exist.
     """
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
         self._tz = ZoneInfo(zone)
-        self._days: dict[int, int] = {}
+        self._quarters: dict[int, tuple[int, int, str]] = {}
 
     def day(self, ms: int) -> int:
         """Return the day number of the local date at `ms` (milliseconds since 1970 UTC)."""
         quarter = ms // _QUARTER_MS
-        day = self._days.get(quarter)
-        if day is None:
-            if len(self._days) >= _MEMO_ENTRIES:
-                self._days.clear()
-            day = self._days[quarter] = (self.local(quarter * _QUARTER_MS).date() - _EPOCH).days
-        return day
+        return (self._quarters.get(quarter) or self._looked_up(quarter))[0]
+
+    def minute(self, ms: int) -> int:
+        """Return the minute of the local day at `ms`."""
+        quarter = ms // _QUARTER_MS
+        return (self._quarters.get(quarter) or self._looked_up(quarter))[1] + ms // _MINUTE_MS % 15
+
+    def text(self, ms: int) -> str:
+        """Return the local date and minute at `ms`, as in `2026-11-20 10:00`."""
+        quarter = ms // _QUARTER_MS
+        _, first, hour = self._quarters.get(quarter) or self._looked_up(quarter)
+        return f"{hour}:{first % 60 + ms // _MINUTE_MS % 15:02}"
+
+    def _looked_up(self, quarter: int) -> tuple[int, int, str]:
+        """Return a quarter's day number, the minute of the day at which it starts, and its date and hour as a text."""
+        if len(self._quarters) >= _MEMO_ENTRIES:
+            self._quarters.clear()
+        start = self.local(quarter * _QUARTER_MS)
+        found = (start.date() - _EPOCH).days, start.hour * 60 + start.minute, f"{start:%Y-%m-%d %H}"
+        self._quarters[quarter] = found
+        return found
 
     def local(self, ms: int) -> datetime:
         """Return the local date and time at `ms`."""

@@ -83,12 +83,12 @@ def _one_of(texts: tuple[str, ...]) -> ValueTest:
     numbers = frozenset(number for text in patterns if (number := number_of(text)) is not None)
 
     def fits(value: Any) -> bool:
-        if isinstance(value, str):
+        if type(value) is str:
             return fits_text(value.lower())
-        if isinstance(value, list):
-            return any(map(fits, value))
         if value is None or isinstance(value, dict):
             return False
+        if isinstance(value, list):
+            return any(map(fits, value))
         return fits_text(text_of(value)) or (not isinstance(value, bool) and number_of(value) in numbers)
 
     return fits

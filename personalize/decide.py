@@ -7,6 +7,7 @@ neither parses nor logs. One view serves all placements of a request, so nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypedDict
 
 from personalize.decision import Decision
@@ -56,7 +57,7 @@ def decide_in(view: View, plan: Plan, placements: Sequence[str], *, explain: boo
             block, reason = placement.choose(view)
             decision = block.decided(view, reason)
         if name != placement.name:
-            decision = decision._replace(placement=name)
+            decision = replace(decision, placement=name)
         decisions.append(decision)
     return decisions
 

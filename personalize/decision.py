@@ -1,14 +1,14 @@
 """A decision and its receipt as data: why each block won or lost, with what the visitor has instead.
 
 No sentences here: `english` and the other languages make them of this data, and only when somebody reads them. What
-each decision makes anew is a named tuple, which is made in a third of a frozen dataclass's time.
+is made anew for each decision is not frozen, because that takes five times as long; treat all of it as values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from personalize import syntax
 from personalize.model import Reason
@@ -32,7 +32,8 @@ Written: TypeAlias = syntax.Condition | Limit
 """What a rule says: a condition as it was parsed, or a block's limit. Both have a `head` and a `where`."""
 
 
-class Unmet(NamedTuple):
+@dataclass(slots=True)
+class Unmet:
     """A condition that does not hold and what the visitor has instead.
 
     The shape of `actual` goes by the head:
@@ -62,7 +63,8 @@ Because = Literal["first", "best", "fallback", "behind", "unmet", "worthless", "
 worth is not above 0, another is worth more, it is only shown as the fallback."""
 
 
-class Candidate(NamedTuple):
+@dataclass(slots=True)
+class Candidate:
     """One block of a placement and why it won or lost; `where` is the place of the rule that decided.
 
     `worth` is there under `best score`. `unmet` goes with the cause "unmet"; `other` is the block that fits instead,
@@ -79,7 +81,8 @@ class Candidate(NamedTuple):
     other_worth: float | None = None
 
 
-class Receipt(NamedTuple):
+@dataclass(slots=True)
+class Receipt:
     """Every candidate of a placement in the order in which it was considered."""
 
     placement: str
@@ -87,7 +90,8 @@ class Receipt(NamedTuple):
     candidates: tuple[Candidate, ...]
 
 
-class Decision(NamedTuple):
+@dataclass(slots=True)
+class Decision:
     """What one placement shows. `block` is None only for a placement that the rules do not have.
 
     `html` says that the content's texts are HTML that the rules' author vouches for (`html: trusted`).

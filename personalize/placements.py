@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from functools import lru_cache
+
 from personalize import syntax
 from personalize.blocks import Block
 from personalize.decision import Candidate, Receipt
@@ -24,7 +26,18 @@ _FEW = 16
 class Placement:
     """A slot on a page; `choose` picks its block, `explain` also tells of every block why it won or lost."""
 
-    __slots__ = ("_candidates", "_contenders", "_explain", "_find", "_reason", "blocks", "fallback", "name", "where")
+    __slots__ = (
+        "_candidates",
+        "_contenders",
+        "_explain",
+        "_find",
+        "_from",
+        "_reason",
+        "blocks",
+        "fallback",
+        "name",
+        "where",
+    )
 
     def __init__(self, placement: syntax.Placement, scope: Scope) -> None:
         self.name = placement.name
@@ -40,6 +53,7 @@ class Placement:
         )
         self._find = self._first if by_order else self._best
         self._explain = self._by_order if by_order else self._by_worth
+        self._from = lru_cache(_FEW)(self._from_winner)
         self._reason: Reason = "rule" if by_order else "best_score"
 
     def choose(self, view: View) -> tuple[Block, Reason]:
@@ -89,12 +103,15 @@ class Placement:
         for block in self._contenders:
             place = block.lacking(view)
             if place < 0:
-                candidates.append(block.judged("won", "first"))
-                behind = self.blocks[len(candidates) :]
-                candidates += [other.judged("lost", "behind", None, block.name) for other in behind]
+                candidates += self._from(len(candidates))
                 return block, candidates
             candidates.append(block.unmet(view, place))
         return None, candidates
+
+    def _from_winner(self, number: int) -> tuple[Candidate, ...]:
+        """Return what became of a block that is the first to fit, and of those behind it."""
+        winner, *behind = self.blocks[number:]
+        return winner.judged("won", "first"), *(it.judged("lost", "behind", None, winner.name) for it in behind)
 
     def _by_worth(self, view: View) -> tuple[Block | None, list[Candidate]]:
         """Return the block that fits and is worth most, and what became of each."""

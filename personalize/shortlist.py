@@ -84,9 +84,7 @@ class _Texts:
 
     __slots__ = ("_lengths", "_other", "_read", "_table", "filed")
 
-    def __init__(
-        self, read: Callable[[View], Collection[str] | None], filed: Sequence[tuple[int, Keys]]
-    ) -> None:
+    def __init__(self, read: Callable[[View], Collection[str] | None], filed: Sequence[tuple[int, Keys]]) -> None:
         self._read = read
         needed: dict[int, tuple[str, ...]] = {}
         barred: dict[str, int] = {}

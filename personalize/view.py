@@ -16,6 +16,7 @@ from personalize.model import PURPOSES, Context
 from personalize.profiles import Profile
 
 _NOBODY = Profile()
+_NO_TRAITS: Mapping[str, Any] = {}
 
 
 class ViewPlan(Protocol):
@@ -30,16 +31,18 @@ class View:
     """The visitor as the rules see them now.
 
     A profile that was not read (`context.unread`) is an empty one, so that nothing of it can leak into a decision.
+    `traits` holds the visitor's traits by name, None for one that was removed; `company` the company's attributes as
+    the request says, overlaid by those of the visitor's last group call; `rows` the day counts by matcher, `history`
+    those of blocks. What most requests do not need is worked out when it is first read.
     `memo` belongs to the compiled rules: segments, ladders and scores keep there what they found, by their own keys.
     """
 
     __slots__ = (
-        "_company",
         "_local",
         "_owned",
         "_page",
         "_purposes",
-        "_traits",
+        "company",
         "context",
         "facts",
         "history",
@@ -49,6 +52,7 @@ class View:
         "profile",
         "rows",
         "today",
+        "traits",
     )
 
     def __init__(self, plan: ViewPlan, profile: Profile | None, context: Context, now: int) -> None:
@@ -57,31 +61,17 @@ class View:
         self.context = context
         self.now = now
         self.facts = context.facts
+        self.traits = _traits(profile.traits)
+        group = profile.company
+        self.company = {**self.facts.company, **group[2]} if group else self.facts.company
         self.rows = profile.matchers
         self.history = profile.blocks
         self.today = plan.calendar.day(now)
         self.memo: dict[object, Any] = {}
-        self._traits: Mapping[str, Any] | None = None
-        self._company: Mapping[str, Any] | None = None
         self._owned: frozenset[str] | None = None
         self._purposes: frozenset[str] | None = None
         self._page: str | None = None
         self._local: datetime | None = None
-
-    @property
-    def traits(self) -> Mapping[str, Any]:
-        """The visitor's traits by name."""
-        if self._traits is None:
-            self._traits = self.profile.trait_values() if self.profile.traits else {}
-        return self._traits
-
-    @property
-    def company(self) -> Mapping[str, Any]:
-        """The company's attributes: what the request says, overlaid by what the visitor's last group call said."""
-        if self._company is None:
-            group = self.profile.company
-            self._company = {**self.facts.company, **group[2]} if group else self.facts.company
-        return self._company
 
     @property
     def owned(self) -> frozenset[str]:
@@ -109,7 +99,7 @@ class View:
     @property
     def minute(self) -> int:
         """The minute of the site's day."""
-        return self.local.hour * 60 + self.local.minute
+        return self.plan.calendar.minute(self.now)
 
     @property
     def local(self) -> datetime:
@@ -128,6 +118,16 @@ class View:
         """When the visit before the present one ended (ms), or None."""
         end = visits.previous_end(self.profile.visits, self.now // 1000)
         return None if end is None else end * 1000
+
+
+def _traits(groups: list[list[Any]]) -> Mapping[str, Any]:
+    """Return the traits of all groups; a name stands in one of them."""
+    if not groups:
+        return _NO_TRAITS
+    if len(groups) == 1:
+        only: dict[str, Any] = groups[0][1]
+        return only
+    return {name: value for _, group in groups for name, value in group.items()}
 
 
 def without_request(profile: Profile, *, known: bool = False) -> Context:
