@@ -10,6 +10,7 @@ from personalize import compare, globs, syntax
 from personalize.calendar import date_of, day_of
 from personalize.condition import Condition
 from personalize.expression import Expression, expression, joined, truth_of, value_of
+from personalize.model import PURPOSES
 from personalize.scope import Scope
 from personalize.values import DailyRange, DateRange, WeekdayRange
 from personalize.view import View
@@ -18,7 +19,7 @@ from personalize.view import View
 def trait(condition: syntax.Trait, _: Scope) -> Condition:
     """Compile `trait: NAME, is: …`; names of traits are told apart by case, as the site's code writes them."""
     name = condition.name
-    holds = expression("{}(view.traits.get({}))", compare.compiled(condition.test), name)
+    holds = compare.fits(condition.test, expression("view.traits.get({})", name))
     return Condition(holds, condition, lambda view: view.traits.get(name))
 
 
@@ -27,10 +28,9 @@ def company(condition: syntax.Company, _: Scope) -> Condition:
     spelt = {name: (name, *_other_spellings(name)) for name in condition.attributes}
 
     def holds(name: str, test: compare.Test) -> Expression:
-        fits = compare.compiled(test)
         if len(spelt[name]) == 1:
-            return expression("{}(view.company.get({}))", fits, name)
-        return expression("{}({}(view.company, {}))", fits, _attribute, spelt[name])
+            return compare.fits(test, expression("view.company.get({})", name))
+        return compare.fits(test, expression("{}(view.company, {})", _attribute, spelt[name]))
 
     def actual(view: View) -> dict[str, Any]:
         return {name: _attribute(view.company, spellings) for name, spellings in spelt.items()}
@@ -53,7 +53,9 @@ def consent(condition: syntax.Listed, scope: Scope) -> Condition:
     """Compile `consent: PURPOSE`: the visitor allows one of them."""
     wanted = tuple(text.lower() for text in condition.texts)
     scope.purposes.update(wanted)
-    return Condition(_one_fits("view.purposes", wanted), condition, lambda view: tuple(sorted(view.purposes)))
+    # The gateway's own purposes are always those of this request, see View.purposes.
+    read = "view.context.consent" if PURPOSES.issuperset(wanted) else "view.purposes"
+    return Condition(_one_fits(read, wanted), condition, lambda view: tuple(sorted(view.purposes)))
 
 
 def owns(condition: syntax.Listed, _: Scope) -> Condition:

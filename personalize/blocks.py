@@ -39,15 +39,15 @@ _REACTIONS: Mapping[_Reaction, int] = {
 class Block:
     """A candidate content for a placement.
 
-    `checks` are its conditions and limits; `lacking` gives the place of the first of them that does not hold, or -1.
-    `worth` gives what it is worth now. `starts` and `ends` bound its schedule (ms, the end excluded).
+    `checks` are its conditions and limits; `lacking` gives the place of the first of them that does not hold, or -1,
+    and `actual` what the visitor has there. `worth` gives what it is worth now. `starts` and `ends` bound its schedule (ms, the end excluded).
     """
 
     __slots__ = (
         "_fill",
         "_fixed",
         "_html",
-        "_reasons",
+        "actual",
         "checks",
         "ends",
         "lacking",
@@ -67,7 +67,7 @@ class Block:
         needs = AllOf(self._checks(block, scope))
         self.checks = needs.conditions
         self.lacking = needs.lacking
-        self._reasons = tuple((c.written, c.written.where or block.where, c.actual) for c in self.checks)
+        self.actual = tuple(check.actual for check in self.checks)
         self.worth = _worth(block.worth, scope)
         self._set_content(block.content, scope, html=block.html_trusted)
 
@@ -84,10 +84,10 @@ class Block:
         content = self._fixed if self._fill is None else self._fill(view)
         return Decision(self.placement, self.name, content, reason, None, receipt, self._html)
 
-    def unmet(self, view: View, place: int, worth: float | None = None) -> Candidate:
-        """Return that the block lost by the check at this place, with what the visitor has instead."""
-        written, where, actual = self._reasons[place]
-        return Candidate(self.name, "lost", "unmet", where, worth, Unmet(written, actual(view)))
+    def unmet(self, place: int, actual: Any, worth: float | None = None) -> Candidate:
+        """Return that the block lost by the check at this place, where the visitor has something else."""
+        written = self.checks[place].written
+        return Candidate(self.name, "lost", "unmet", written.where or self.where, worth, Unmet(written, actual))
 
     def judged(
         self,

@@ -19,6 +19,19 @@ ValueTest = Callable[[Any], bool]
 Test = NumberRange | tuple[str, ...]
 
 
+def fits(test: Test, value: Expression) -> Expression:
+    """Return the expression that holds when another one's JSON value fits; plain values are compared on the spot."""
+    other = compiled(test)
+    if isinstance(test, NumberRange):
+        low, high = closed_ends(test)
+        plain = "{} <= value <= {} if {}(value := {}) is {} else value is not None and {}(value)"
+        return expression(plain, low, high, type, value, int, other)
+    if any("*" in text for text in test):
+        return expression("(value := {}) is not None and {}(value)", value, other)
+    plain = "value.lower() in {} if {}(value := {}) is {} else value is not None and {}(value)"
+    return expression(plain, frozenset(text.lower() for text in test), type, value, str, other)
+
+
 @lru_cache(maxsize=4096)
 def compiled(test: Test) -> ValueTest:
     """Return a test of a JSON value; the same one for the same value, so that equal conditions are seen to be equal."""

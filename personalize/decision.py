@@ -6,7 +6,7 @@ is made anew for each decision is not frozen, because that takes five times as l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -83,11 +83,19 @@ class Candidate:
 
 @dataclass(slots=True)
 class Receipt:
-    """Every candidate of a placement in the order in which it was considered."""
+    """Every candidate of a placement in the order in which it was considered.
+
+    What the visitor has was gathered with the decision; `made` makes the candidates of it when they are read.
+    """
 
     placement: str
     plan_version: str
-    candidates: tuple[Candidate, ...]
+    made: Callable[[], tuple[Candidate, ...]]
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The candidates, each with why it won or lost."""
+        return self.made()
 
 
 @dataclass(slots=True)

@@ -47,7 +47,7 @@ def expression(text: str, *values: Any) -> Expression:
 
 
 def joined(word: str, parts: Iterable[Expression], *, empty: str = "True") -> Expression:
-    """Return the expressions with a word between them: and, or, +; `empty` stands for none."""
+    """Return the expressions with `and` or `or` between them; `empty` stands for none."""
     parts = tuple(parts)
     return expression(f" {word} ".join(["{}"] * len(parts)), *parts) if parts else Expression(empty)
 
@@ -69,18 +69,24 @@ def truth_of(it: Expression) -> Compiled:
     return function(expression("return True if {} else False", it))
 
 
-def once(key: object, it: Expression) -> Compiled:
-    """Return the function that works an expression out once for each view; what it found is kept under the key."""
+def once(key: object, *lines: Expression) -> Compiled:
+    """Return the function that finds something once for each view and keeps it under the key.
+
+    The lines put it into `known`; None is nothing that can be found.
+    """
     return function(
         expression("known = view.memo.get({})", key),
-        expression("if known is None: known = view.memo[{}] = {}", key, it),
+        Expression("if known is not None: return known"),
+        *lines,
+        expression("view.memo[{}] = known", key),
         Expression("return known"),
     )
 
 
-def first_false(parts: Sequence[Expression]) -> Callable[[View], int]:
-    """Return the function that finds the first expression that does not hold: its place in the order, or -1."""
-    lines = [expression(f"if not {{}}: return {place}", part) for place, part in enumerate(parts)]
+def first(truth: bool, parts: Sequence[Expression]) -> Callable[[View], int]:  # noqa: FBT001 - it is the thing looked for
+    """Return the function that finds the first expression that holds, or does not: its place in the order, or -1."""
+    word = "if" if truth else "if not"
+    lines = [expression(f"{word} {{}}: return {place}", part) for place, part in enumerate(parts)]
     return function(*lines, Expression("return -1"))
 
 

@@ -7,9 +7,9 @@ fallback ends in a block without `when`, which then is it (the loader has seen t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
 
 from personalize import syntax
 from personalize.blocks import Block
@@ -31,7 +31,6 @@ class Placement:
         "_contenders",
         "_explain",
         "_find",
-        "_from",
         "_reason",
         "blocks",
         "fallback",
@@ -52,8 +51,7 @@ class Placement:
             Shortlist(contenders, scope).candidates if len(contenders) > _FEW else lambda _: contenders
         )
         self._find = self._first if by_order else self._best
-        self._explain = self._by_order if by_order else self._by_worth
-        self._from = lru_cache(_FEW)(self._from_winner)
+        self._explain = self._look if by_order else self._weigh
         self._reason: Reason = "rule" if by_order else "best_score"
 
     def choose(self, view: View) -> tuple[Block, Reason]:
@@ -64,12 +62,7 @@ class Placement:
         """Return what `choose` returns, and every candidate in order and why it won or lost."""
         found, candidates = self._explain(view)
         block, reason = self._settled(view, found)
-        if found is None:
-            # A block of this placement takes its own place among the candidates, any other stands last.
-            at = self.blocks.index(block) if block in self.blocks else len(candidates)
-            worth = candidates[at].worth if at < len(candidates) else None
-            candidates[at : at + 1] = [block.judged("won", "fallback", worth)]
-        return block, reason, Receipt(self.name, plan_version, tuple(candidates))
+        return block, reason, Receipt(self.name, plan_version, candidates)
 
     def _fallback(self, fallback: syntax.Fallback | None, scope: Scope) -> Block:
         if fallback is None:
@@ -97,39 +90,56 @@ class Placement:
                 best, most = block, worth
         return best
 
-    def _by_order(self, view: View) -> tuple[Block | None, list[Candidate]]:
-        """Return the first block that fits and what became of each; those behind it are not looked at."""
-        candidates: list[Candidate] = []
+    def _look(self, view: View) -> tuple[Block | None, Callable[[], tuple[Candidate, ...]]]:
+        """Return the first block that fits, and what makes the candidates of what was found on the way."""
+        seen: list[tuple[int, Any]] = []
         for block in self._contenders:
             place = block.lacking(view)
             if place < 0:
-                candidates += self._from(len(candidates))
-                return block, candidates
-            candidates.append(block.unmet(view, place))
-        return None, candidates
+                return block, partial(self._looked_at, seen, block)
+            seen.append((place, block.actual[place](view)))
+        return None, partial(self._looked_at, seen, None)
 
-    def _from_winner(self, number: int) -> tuple[Candidate, ...]:
-        """Return what became of a block that is the first to fit, and of those behind it."""
-        winner, *behind = self.blocks[number:]
-        return winner.judged("won", "first"), *(it.judged("lost", "behind", None, winner.name) for it in behind)
+    def _looked_at(self, seen: Sequence[tuple[int, Any]], found: Block | None) -> tuple[Candidate, ...]:
+        candidates = [block.unmet(*why) for block, why in zip(self.blocks, seen, strict=False)]
+        if found is None:
+            return self._with_fallback(candidates)
+        behind = (block.judged("lost", "behind", None, found.name) for block in self.blocks[len(seen) + 1 :])
+        return *candidates, found.judged("won", "first"), *behind
 
-    def _by_worth(self, view: View) -> tuple[Block | None, list[Candidate]]:
-        """Return the block that fits and is worth most, and what became of each."""
+    def _weigh(self, view: View) -> tuple[Block | None, Callable[[], tuple[Candidate, ...]]]:
+        """Return the block that fits and is worth most, and what makes the candidates of what was found."""
         best, most = None, 0.0
-        weighed = []
+        seen: list[tuple[float, int, Any]] = []
         for block in self.blocks:
             worth, place = block.worth(view), block.lacking(view)
-            weighed.append((block, worth, place))
-            if worth > most and place < 0:
+            if place >= 0:
+                seen.append((worth, place, block.actual[place](view)))
+                continue
+            seen.append((worth, place, None))
+            if worth > most:
                 best, most = block, worth
+        return best, partial(self._weighed, seen, best, most)
+
+    def _weighed(
+        self, seen: Sequence[tuple[float, int, Any]], best: Block | None, most: float
+    ) -> tuple[Candidate, ...]:
         candidates = []
-        for block, worth, place in weighed:
+        for block, (worth, place, actual) in zip(self.blocks, seen, strict=True):
             if block is best:
                 candidates.append(block.judged("won", "best", worth))
             elif place >= 0:
-                candidates.append(block.unmet(view, place, worth))
+                candidates.append(block.unmet(place, actual, worth))
             elif worth <= 0 or best is None:
                 candidates.append(block.judged("lost", "worthless", worth))
             else:
                 candidates.append(block.judged("lost", "outdone", worth, best.name, most))
-        return best, candidates
+        return self._with_fallback(candidates) if best is None else tuple(candidates)
+
+    def _with_fallback(self, candidates: list[Candidate]) -> tuple[Candidate, ...]:
+        """Return the candidates with the fallback among them: at its own place, or last."""
+        fallback = self.fallback
+        at = self.blocks.index(fallback) if fallback in self.blocks else len(candidates)
+        worth = candidates[at].worth if at < len(candidates) else None
+        candidates[at : at + 1] = [fallback.judged("won", "fallback", worth)]
+        return tuple(candidates)

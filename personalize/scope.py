@@ -21,7 +21,7 @@ class Scope:
     scores: dict[str, Score] = field(default_factory=dict)
     interests: dict[str, Score] = field(default_factory=dict)
     ladders: dict[str, Ladder] = field(
-        default_factory=lambda: {"stage": Ladder("stage"), "temperature": Ladder("temperature")}
+        default_factory=lambda: {"stage": Ladder(), "temperature": Ladder()}
     )
     behaviours: list[Behaviour] = field(default_factory=list)
     purposes: set[str] = field(default_factory=lambda: set(PURPOSES))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from personalize import counters, syntax
 from personalize.condition import Condition
 from personalize.counters import KEPT_DAYS, Row
-from personalize.expression import Expression, expression, joined, once, value_of
+from personalize.expression import Expression, expression, once, value_of
 from personalize.values import Cap
 from personalize.view import View
 from personalize.windows import UNLIMITED, weighted
@@ -59,7 +59,8 @@ class Score:
         """Set what gives points."""
         self.grants = tuple(grants)
         # In the same order, and each as its line says, so that the lines add up to the last digit.
-        self.value = once(self, joined("+", [Expression("0.0"), *(grant.points for grant in grants)]))
+        given = (expression("known += {}", grant.points) for grant in grants)
+        self.value = once(self, Expression("known = 0.0"), *given)
         self._points = tuple(value_of(grant.points) for grant in grants)
 
     def lines(self, view: View) -> list[Line]:

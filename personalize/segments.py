@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from personalize.condition import AllOf, Condition
 from personalize.decision import Unmet
-from personalize.expression import Expression, expression, function, once
+from personalize.expression import expression, first, once
 from personalize.view import View
 
 
@@ -35,7 +35,7 @@ class Segment:
     def fill(self, conditions: Sequence[Condition]) -> None:
         """Set what the visitor must fulfil."""
         self._needs = AllOf(conditions)
-        self.holds = once(self, expression("True if {} else False", self._needs.holds))
+        self.holds = once(self, expression("known = True if {} else False", self._needs.holds))
 
     def lacking(self, view: View) -> Unmet | None:
         """Return the first condition that keeps the visitor out, None for one who is in it."""
@@ -43,27 +43,25 @@ class Segment:
 
 
 class Ladder:
-    """Steps from top to bottom of which the first that fits is the visitor's: stages, temperatures."""
+    """Steps from top to bottom of which the first that fits is the visitor's: stages, temperatures.
 
-    __slots__ = ("_find", "_key", "_names", "_needs", "steps")
+    `name` gives the name of the visitor's step, "" when there is none.
+    """
 
-    def __init__(self, kind: str) -> None:
-        self._key = kind
+    __slots__ = ("_needs", "name", "steps")
+
+    name: Callable[[View], str]
+
+    def __init__(self) -> None:
         self.fill(())
 
     def fill(self, steps: Sequence[tuple[str, Sequence[Condition]]]) -> None:
         """Set the steps: names with their conditions."""
         self.steps = tuple((name, tuple(conditions)) for name, conditions in steps)
         self._needs = tuple(AllOf(conditions) for _, conditions in self.steps)
-        self._names = (*(name for name, _ in self.steps), "")
-        self._find = _first_true([needs.holds for needs in self._needs])
-
-    def name(self, view: View) -> str:
-        """Return the name of the visitor's step, "" when there is none."""
-        known: str | None = view.memo.get(self._key)
-        if known is None:
-            known = view.memo[self._key] = self._names[self._find(view)]
-        return known
+        names = (*(name for name, _ in self.steps), "")
+        find = first(True, [needs.holds for needs in self._needs])
+        self.name = once(self, expression("known = {}[{}(view)]", names, find))
 
     def considered(self, view: View) -> list[tuple[str, Unmet | None]]:
         """Return the steps down to the visitor's own, each with its first condition that is unmet, None for its own."""
@@ -74,9 +72,3 @@ class Ladder:
             if lacking is None:
                 break
         return found
-
-
-def _first_true(parts: Sequence[Expression]) -> Callable[[View], int]:
-    """Return the function that finds the place of the first that holds, or how many there are when none does."""
-    lines = [expression(f"if {{}}: return {place}", part) for place, part in enumerate(parts)]
-    return function(*lines, Expression(f"return {len(parts)}"))

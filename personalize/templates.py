@@ -13,21 +13,22 @@ from typing import Any
 from urllib.parse import quote
 
 from personalize.compare import text_of
+from personalize.expression import Expression, expression, value_of
 from personalize.links import allowed_link, is_link
 from personalize.scoring import Score
 from personalize.view import View
 
 Filler = Callable[[View], Any]
-_Reader = Callable[[View], Any]
+_Encode = Callable[[str], str] | None
 
 
 def compiled(content: Mapping[str, Any], scores: Mapping[str, Score], *, html: bool) -> Filler | dict[str, Any]:
     """Return the function that fills a content for a view, or the finished content when it holds no names."""
-    finished: Filler | dict[str, Any] = _value(content, scores, "", encode=escape if html else _as_it_is)
+    finished: Filler | dict[str, Any] = _value(content, scores, "", encode=escape if html else None)
     return finished
 
 
-def _value(content: Any, scores: Mapping[str, Score], key: str, encode: Callable[[str], str]) -> Any:
+def _value(content: Any, scores: Mapping[str, Score], key: str, encode: _Encode) -> Any:
     """Return a Filler where something below has names to fill, else the finished value."""
     if isinstance(content, Mapping):
         parts = {name: _value(value, scores, name, encode) for name, value in content.items()}
@@ -53,7 +54,7 @@ def _map_filler(fixed: dict[str, Any], fillers: tuple[tuple[str, Filler], ...]) 
     return fill
 
 
-def _leaf(text: str, scores: Mapping[str, Score], key: str, encode: Callable[[str], str]) -> str | Filler:
+def _leaf(text: str, scores: Mapping[str, Score], key: str, encode: _Encode) -> str | Filler:
     if not is_link(key):
         return _text(text, scores, encode) if "{{" in text else text
     if "{{" not in text:
@@ -62,44 +63,45 @@ def _leaf(text: str, scores: Mapping[str, Score], key: str, encode: Callable[[st
     return lambda view: link if allowed_link(link := fill(view)) else ""
 
 
-def _text(text: str, scores: Mapping[str, Score], encode: Callable[[str], str]) -> Callable[[View], str]:
+def _text(text: str, scores: Mapping[str, Score], encode: _Encode) -> Filler:
     start, *rest = text.split("{{")
-    parts: list[tuple[_Reader, str, str]] = []
+    pieces = [expression("{}", start)]
     for piece in rest:
         name, _, after = piece.partition("}}")
         name, _, fallback = name.partition("|")
-        parts.append((_reader(name.strip(), scores), fallback.strip(), after))
-
-    def fill(view: View) -> str:
-        filled = start
-        for read, fallback, after in parts:
-            value = read(view)
-            text = value if type(value) is str else "" if value is None else text_of(value)
-            filled += (encode(text) if text else fallback) + after
-        return filled
-
-    return fill
+        found = "text" if encode is None else "{}(text)"
+        filled = f"{found} if (text := {{}}) else {{}}"
+        values = (_read(name.strip(), scores), fallback.strip())
+        pieces += (
+            expression(filled, *values) if encode is None else expression(filled, encode, *values),
+            expression("{}", after),
+        )
+    # Joined and not added up: however many names a text holds, the source is not nested the deeper.
+    return value_of(expression(f"{{}}(({'{}, ' * len(pieces)}))", "".join, *pieces))
 
 
-def _reader(name: str, scores: Mapping[str, Score]) -> _Reader:
-    """Return the function that reads a name's value; what belongs to a profile that was not read is missing."""
+def _read(name: str, scores: Mapping[str, Score]) -> Expression:
+    """Return the expression that reads a name's value as a text, "" when it is missing.
+
+    What belongs to a profile that was not read is missing.
+    """
     group, _, what = name.partition(".")
-    if group == "company":
-        return lambda view: view.company.get(what)
-    if name in {"city", "country"}:
-        return lambda view: getattr(view.facts, name)
+    if name in _OF_REQUEST:
+        return _OF_REQUEST[name]
     if name == "first_name":
-        return lambda view: view.traits.get("firstName") or view.traits.get("first_name")
-    if group == "trait":
-        return lambda view: view.traits.get(what)
-    score = scores.get(what.lower()) if group == "score" else None
-    if score is None:
-        return lambda _: None
-    return lambda view: None if view.context.unread else round(score.value(view), 1)
+        value = expression("view.traits.get({}) or view.traits.get({})", "firstName", "first_name")
+    elif group in _NAMED:
+        value = expression(_NAMED[group], what)
+    elif group == "score" and what.lower() in scores:
+        score = scores[what.lower()]
+        value = expression("None if view.context.unread else {}({}.value(view), 1)", round, score)
+    else:
+        return expression("{}", "")
+    return expression("value if {}(value := {}) is {} else {}(value)", type, value, str, text_of)
 
 
-def _as_it_is(value: str) -> str:
-    return value
+_OF_REQUEST = {"city": Expression("view.facts.city"), "country": Expression("view.facts.country")}
+_NAMED = {"company": "view.company.get({})", "trait": "view.traits.get({})"}
 
 
 def _in_link(value: str) -> str:
