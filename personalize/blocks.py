@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, time, timedelta
 from typing import Any, Literal
 
-from personalize import conditions, counters, syntax, templates, windows
+from personalize import conditions, syntax, templates, windows
 from personalize.attributes import owned
 from personalize.calendar import Calendar, date_of
 from personalize.condition import AllOf, Condition
@@ -137,43 +137,35 @@ def _not_owned(block: syntax.Block) -> Condition:
 
 
 def _shown_less(block: syntax.Block, cap: Cap) -> Condition:
-    name = block.name
-
-    def shown(view: View) -> int:
-        history = view.history.get(name)
-        if history is None:
-            return 0
-        row: counters.Row = history[0]
-        return windows.counted(row, view.today - cap.days + 1)[0] if cap.days else row[0]
-
-    holds = expression("{} not in view.history or {}(view) < {}", name, shown, cap.count)
-    return Condition(holds, Limit("cap", block), shown)
+    name, most = block.name, cap.count
+    if cap.days:
+        shown = expression("{}(view.history[{}][0], view.today - {})[0]", windows.counted, name, cap.days - 1)
+    else:
+        shown = expression("view.history[{}][0][0]", name)
+    return Condition(
+        expression("{} not in view.history or {} < {}", name, shown, most),
+        Limit("cap", block),
+        value_of(expression("{} if {} in view.history else 0", shown, name)),
+    )
 
 
 def _rested(block: syntax.Block, kind: _Reaction, ms: int | None, scope: Scope) -> Condition:
-    name = block.name
-    position = _REACTIONS[kind]
+    reaction = expression(f"view.history[{{}}][{_REACTIONS[kind]}]", block.name)
     counted = _counted_conversion(block, scope) if kind == "convert" else None
-
-    def reaction(view: View) -> int:
-        history = view.history.get(name)
-        at: int = history[position] if history else 0
-        return at if counted is None else max(at, counted(view))
-
-    def rested(view: View) -> bool:
-        at = reaction(view)
-        return not at or (ms is not None and view.now >= at + ms)
+    if counted is not None:
+        reaction = expression("{}({} if {} in view.history else 0, {}(view))", max, reaction, block.name, counted)
+    rested = expression("not {}", reaction)
+    if ms is not None:
+        rested = expression("not (at := {}) or view.now >= at + {}", reaction, ms)
+    if counted is None:
+        rested = expression("{} not in view.history or {}", block.name, rested)
+    at_of = value_of(reaction)
 
     def actual(view: View) -> tuple[int, str]:
-        at = reaction(view)
+        at = at_of(view)
         return view.now - at, "" if ms is None else scope.calendar.text(at + ms)
 
-    holds = (
-        expression("{} not in view.history or {}(view)", name, rested)
-        if counted is None
-        else expression("{}(view)", rested)
-    )
-    return Condition(holds, Limit("rest", block, kind), actual)
+    return Condition(rested, Limit("rest", block, kind), actual)
 
 
 def _counted_conversion(block: syntax.Block, scope: Scope) -> Callable[[View], int] | None:

@@ -51,7 +51,7 @@ def _logic(condition: syntax.Logic, scope: Scope) -> Condition:
 def _in_segment(condition: syntax.Named, scope: Scope) -> Condition:
     segments = [scope.segments[name.lower()] for name in condition.names]
     holds = joined("or", (expression("{}.holds(view)", segment) for segment in segments))
-    return Condition(holds, condition, lambda view: tuple((s.name, s.lacking(view)) for s in segments))
+    return Condition(holds, condition, lambda view: tuple([(s.name, s.lacking(view)) for s in segments]))
 
 
 def _on_ladder(condition: syntax.Named, scope: Scope) -> Condition:

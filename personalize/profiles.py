@@ -105,10 +105,12 @@ class Profile:
 
     def owned(self) -> list[str]:
         """Return the products that the visitor owns: the trait `owns`, and what purchases added."""
-        listed = self.trait_values().get("owns")
+        listed: Any = None
+        for _, group in self.traits:
+            listed = group.get("owns", listed)
         if not isinstance(listed, list):
             listed = [listed]
-        return [*(x for x in listed if isinstance(x, str)), *self.owns]
+        return [*[x for x in listed if isinstance(x, str)], *self.owns]
 
     def last_seen(self) -> Facts:
         """Return the facts of the last browsing event, for scores that are read without a request."""

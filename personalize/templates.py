@@ -97,7 +97,8 @@ def _read(name: str, scores: Mapping[str, Score]) -> Expression:
         value = expression("None if view.context.unread else {}({}.value(view), 1)", round, score)
     else:
         return expression("{}", "")
-    return expression("value if {}(value := {}) is {} else {}(value)", type, value, str, text_of)
+    plain = "value if {}(value := {}) is {} else {} if value is None else {}(value)"
+    return expression(plain, type, value, str, "", text_of)
 
 
 _OF_REQUEST = {"city": Expression("view.facts.city"), "country": Expression("view.facts.country")}

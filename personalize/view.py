@@ -77,7 +77,7 @@ class View:
     def owned(self) -> frozenset[str]:
         """The products that the visitor owns, in lower case."""
         if self._owned is None:
-            self._owned = frozenset(name.lower() for name in self.profile.owned())
+            self._owned = frozenset([name.lower() for name in self.profile.owned()])
         return self._owned
 
     @property
