@@ -38,12 +38,13 @@ class Placement:
         self._candidates: Callable[[View], Sequence[Block]] = lambda _: contenders
         if len(contenders) > _FEW:
             self._candidates = Shortlist(contenders, placement.blocks[: len(contenders)], scope).candidates
-        self._find: Callable[[View], Block | None] = self._first if by_order else self._best
+        # Not the bound methods: a placement that refers to itself would outlive its plan until the collector runs.
+        self._find: Callable[[Placement, View], Block | None] = Placement._first if by_order else Placement._best
         self._reason: Reason = "rule" if by_order else "best_score"
 
     def choose(self, view: View) -> tuple[Block, Reason]:
         """Return the block to show and the reason, which names why the profile was not read, if it was not."""
-        block = self._find(view)
+        block = self._find(self, view)
         unread = view.context.unread
         if block is None:
             return self.fallback, unread or "fallback"
@@ -51,7 +52,7 @@ class Placement:
 
     def receipt(self, view: View, winner: Block, plan_version: str) -> Receipt:
         """Return every candidate in order and why it won or lost."""
-        found = self._find(view)
+        found = self._find(self, view)
         seen = []
         after = False
         for block in self.blocks:
