@@ -74,6 +74,7 @@ def compile_rules(rules: syntax.RuleSet, time_zone: str) -> Plan:
             named[score.name.lower()].fill([_grant(grant, score.half_life, scope) for grant in score.grants])
     for kind, steps in (("stage", rules.stages), ("temperature", rules.temperatures)):
         scope.ladders[kind].fill([(step.name, conditions.all_compiled(step.when, scope)) for step in steps])
+    scope.ladders["stage"].forward_only = rules.stages_forward_only
     placements = [Placement(placement, scope) for placement in rules.placements]
     fallbacks = {p.fallback.name.lower(): p.fallback for p in placements}
     return Plan(

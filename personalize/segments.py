@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from personalize.condition import Condition, ViewTest, all_hold, first_unmet
-from personalize.decision import Unmet
+from personalize.decision import Reached, Unmet
 from personalize.view import View
 
 
@@ -43,18 +43,27 @@ class Segment:
 
 
 class Ladder:
-    """Steps from top to bottom of which the first that fits is the visitor's: stages, temperatures."""
+    """Steps from top to bottom of which the first that fits is the visitor's: stages, temperatures.
 
-    __slots__ = ("_key", "_tests", "steps")
+    With `forward_only` the furthest step that the profile has reached is the least that the visitor has.
+    """
+
+    __slots__ = ("_key", "_places", "_tests", "forward_only", "steps")
 
     def __init__(self, kind: str) -> None:
         self._key = kind
+        self.forward_only = False
         self.fill(())
 
     def fill(self, steps: Sequence[tuple[str, Sequence[Condition]]]) -> None:
         """Set the steps: names with their conditions."""
         self.steps = tuple((name, tuple(conditions)) for name, conditions in steps)
         self._tests: tuple[tuple[str, ViewTest], ...] = tuple((name, all_hold(c)) for name, c in self.steps)
+        self._places = {name.lower(): place for place, (name, _) in enumerate(self.steps)}
+
+    def place(self, name: str) -> int:
+        """Return how many steps stand above this one; for a name that the ladder does not have, all of them."""
+        return self._places.get(name.lower(), len(self.steps))
 
     def name(self, view: View) -> str:
         """Return the name of the visitor's step, "" when there is none."""
@@ -63,18 +72,30 @@ class Ladder:
             known = view.memo[self._key] = self._find(view)
         return known
 
-    def considered(self, view: View) -> list[tuple[str, Unmet | None]]:
-        """Return the steps down to the visitor's own, each with its first condition that is unmet, None for its own."""
-        found = []
+    def considered(self, view: View) -> list[tuple[str, Unmet | Reached | None]]:
+        """Return the steps down to the visitor's own, each with its first condition that is unmet, None for its own.
+
+        A step that is the visitor's only because it was reached before has the day of that.
+        """
+        own = self.name(view)
+        found: list[tuple[str, Unmet | Reached | None]] = []
         for name, conditions in self.steps:
             lacking = first_unmet(conditions, view)
-            found.append((name, lacking))
-            if lacking is None:
-                break
+            if name != own:
+                found.append((name, lacking))
+                continue
+            found.append((name, None if lacking is None else _reached(view)))
+            break
         return found
 
     def _find(self, view: View) -> str:
-        for name, test in self._tests:
-            if test(view):
+        furthest = view.profile.furthest if self.forward_only else ()
+        reached = self.place(furthest[0]) if furthest else len(self.steps)
+        for place, (name, test) in enumerate(self._tests):
+            if place == reached or test(view):
                 return name
         return ""
+
+
+def _reached(view: View) -> Reached:
+    return Reached(f"{view.plan.calendar.local(view.profile.furthest[1]):%Y-%m-%d}")
