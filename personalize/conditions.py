@@ -35,9 +35,9 @@ def _logic(condition: syntax.Logic, scope: Scope) -> Condition:
     negated = condition.head in {"not", "none of"}
 
     def actual(view: View) -> tuple[Unmet, ...]:
-        # The parts that decide; all of them where the whole holds and is only looked at from inside a "not".
-        wrong = condition.head == "none of"
-        deciding = [part for part in parts if part.test(view) is wrong]
+        # The parts that decide: of any and none those that hold, of all those that do not; without such, every part.
+        decides = condition.head in {"any of", "none of"}
+        deciding = [part for part in parts if part.test(view) is decides]
         return tuple(part.unmet(view) for part in deciding or parts)
 
     return Condition((lambda view: not positive(view)) if negated else positive, condition, actual)
