@@ -1,4 +1,4 @@
-"""The command line: `tuttu serve`, `tuttu rules …`, `tuttu data …`; each command has its file in gateway/commands."""
+"""The command line: `tuttu serve|rules|explain|data`; each command has its file in gateway/commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gateway.commands import data, rules, serve
+from gateway.commands import data, explain, rules, rules_explain, serve
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -15,7 +15,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tuttu", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve.add_parser(commands)
-    rules.add_parser(commands)
+    rules_explain.add_parser(rules.add_parser(commands))
+    explain.add_parser(commands)
     data.add_parser(commands)
     args = parser.parse_args(argv)
     try:

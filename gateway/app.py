@@ -20,13 +20,13 @@ from gateway.networks.errors import OwnListInvalid
 from gateway.networks.lookups import Lookups
 from gateway.networks.own_list import OwnList, read_own_list
 from gateway.ports import ProfileStore
-from gateway.reload import plan_of, read_rules
+from gateway.reload import unpacked
 from gateway.settings import Settings, SiteSettings
 from gateway.telemetry import Telemetry
 from gateway.visitors import Visitors
 from personalize.decide import decide
 from personalize.model import Context, Facts
-from personalize.plan import empty_plan
+from personalize.plan import Plan, empty_plan
 
 log = logging.getLogger("tuttu")
 
@@ -38,30 +38,10 @@ def clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-def read_site_rules(settings: Settings) -> dict[str, dict[str, str]]:
-    """Return the rule files of each site that has some, so that all workers compile the very same ones.
-
-    The sites' lists of companies are checked on the way. Raises RulesError, or OwnListInvalid (a StartupError), with
-    all problems, before anything is started or replaced.
-    """
-    found: dict[str, dict[str, str]] = {}
-    for site in settings.site:
-        if site.companies:
-            read_own_list(Path(site.companies))
-        if site.rules:
-            files = read_rules(Path(site.rules))
-            plan_of(files, site.time_zone)
-            found[site.key] = {name: content.decode() for name, content in files.items()}
-    return found
-
-
 def sites_of(
-    settings: Settings,
-    secret_keys: Mapping[str, str],
-    rules: Mapping[str, Mapping[str, str]],
-    networks: Networks | None = None,
+    settings: Settings, secret_keys: Mapping[str, str], rules: Mapping[str, str], networks: Networks | None = None
 ) -> list[Site]:
-    """Return the sites with their rules, compiled, as read_site_rules has read them; `networks` knows addresses."""
+    """Return the sites with their rules, which come packed from the parent; `networks` knows addresses."""
     return [
         Site(
             key=site.key,
@@ -69,7 +49,7 @@ def sites_of(
             origins=site.origins,
             cookie_domain=site.cookie_domain,
             consent=frozenset(site.consent),
-            plan=plan_of(rules[site.key], site.time_zone) if site.key in rules else empty_plan(site.time_zone),
+            plan=unpacked(rules[site.key], site.time_zone) if site.key in rules else empty_plan(site.time_zone),
             lookups=Lookups(networks, own_list_of(site)),
         )
         for site in settings.site
@@ -96,7 +76,7 @@ class Gateway:
         admin_token: str,
         store: ProfileStore,
     ) -> None:
-        self._sites = sites
+        self._sites = {site.key: site for site in sites}
         self.telemetry = Telemetry()
         self.visitors = Visitors(
             store,
@@ -124,12 +104,25 @@ class Gateway:
 
         The table of user agents takes a quarter of a second to be built, five times what a decision has.
         """
-        facts = Facts()
         agent_of(_A_BROWSER)
-        for site in self._sites:
-            decide(site.plan, None, Context(facts), list(site.plan.placements), clock())
+        for site in self._sites.values():
+            _warm_up(site.plan)
+
+    def prepare(self, site: str, rules: str) -> Plan:
+        """Return the plan of a site's new rules, as the parent has packed them; may run in a thread."""
+        plan = unpacked(rules, self._sites[site].plan.calendar.zone)
+        _warm_up(plan)
+        return plan
+
+    def go_live(self, site: str, plan: Plan) -> None:
+        """Let every hit of a site that is opened from now on be decided by this plan."""
+        self._sites[site].plan = plan
 
     def report(self) -> dict[str, object]:
         """Return the worker's numbers for the parent."""
         self.telemetry.gauges["cached_profiles"] = len(self.visitors)
         return self.telemetry.snapshot()
+
+
+def _warm_up(plan: Plan) -> None:
+    decide(plan, None, Context(Facts()), list(plan.placements), clock())

@@ -1,7 +1,11 @@
-"""What parent and worker say to each other: JSON, one object a line, over a socket pair.
+"""What parent and worker say to each other over a socket pair: JSON objects, each behind its length.
 
-The parent sends the worker's Orders first, then asks for a Report now and then. When the line ends, the other side has
+The parent sends the worker's orders first, then asks for a report now and then. When the line ends, the other side has
 died: a worker without a parent stops, for it has lost its store's keeper.
+
+New rules come in two steps, so that either all workers have them or none: `{"prepare": n, "site", "rules"}` is answered
+`{"prepared": n}`, or with an `"error"`; after `{"go": n}` the worker's next hit sees them. A line keeps its order, and
+a new worker's orders hold what is live when they are written: no worker misses a step.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from typing import Any
 
 import orjson
 
-_LINE_BYTES = 16 * 1024 * 1024
+_LENGTH_BYTES = 4
 
 
 @dataclass(slots=True)
@@ -23,9 +27,14 @@ class Line:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
+    def post(self, message: dict[str, Any]) -> None:
+        """Send one message without waiting for room on the line."""
+        text = orjson.dumps(message)
+        self.writer.write(len(text).to_bytes(_LENGTH_BYTES, "big") + text)
+
     async def say(self, message: dict[str, Any]) -> None:
         """Send one message; a line that has ended is no error here, the reader notices it."""
-        self.writer.write(orjson.dumps(message) + b"\n")
+        self.post(message)
         try:
             await self.writer.drain()
         except ConnectionError:
@@ -34,12 +43,10 @@ class Line:
     async def hear(self) -> dict[str, Any] | None:
         """Return the next message, None when the other side is gone."""
         try:
-            line = await self.reader.readline()
-        except ConnectionError:
+            length = int.from_bytes(await self.reader.readexactly(_LENGTH_BYTES), "big")
+            message: dict[str, Any] = orjson.loads(await self.reader.readexactly(length))
+        except (ConnectionError, asyncio.IncompleteReadError):
             return None
-        if not line.endswith(b"\n"):
-            return None
-        message: dict[str, Any] = orjson.loads(line)
         return message
 
     def close(self) -> None:
@@ -49,5 +56,5 @@ class Line:
 
 async def open_line(end: socket.socket) -> Line:
     """Return a line over one end of a socket pair."""
-    reader, writer = await asyncio.open_connection(sock=end, limit=_LINE_BYTES)
+    reader, writer = await asyncio.open_connection(sock=end)
     return Line(reader, writer)

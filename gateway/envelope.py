@@ -98,6 +98,11 @@ class Hit:
     minted: str = ""
     """The id of the visitor that this request newly became; its answer brings the cookie."""
     signal: frozenset[str] | None = None
+    plan: Plan = field(init=False)
+    """The site's plan when the hit was opened: one hit knows one plan, also when a reload swaps it meanwhile."""
+
+    def __post_init__(self) -> None:
+        self.plan = self.site.plan
 
 
 @dataclass(slots=True)

@@ -20,11 +20,12 @@ from gateway.identity.consent import allows_profile, allows_reading, in_force
 from gateway.identity.tokens import Tokens
 from gateway.identity.visitor import visitor_of
 from gateway.ports import VisitorKey
-from personalize import english
 from personalize.decide import decide
 from personalize.marks import Marks
 from personalize.model import Context
 from personalize.profiles import REACTIONS, Profile, fold
+from personalize.receipts import packed
+from personalize.stages import with_stage
 
 REACTION_NAMES = frozenset({"content shown", *REACTIONS})
 
@@ -129,6 +130,17 @@ class Round:
                 if outcome is not None:
                     envelope.outcome = outcome
                     break
+        if hit.plan.stages.forward_only:
+            self._note_stage(hit, envelopes)
+
+    def _note_stage(self, hit: Hit, envelopes: Sequence[Envelope]) -> None:
+        """Note the stage that the visitor has reached by the hit's events, if any was stored."""
+        last = next((e.event for e in reversed(envelopes) if e.outcome is STORED), None)
+        if last is not None:
+            # A server's event does not say where its visitor is; then they are where they were last seen.
+            facts = last.facts if last.browser else self.profile.last_seen()
+            context = Context(facts, self.consent, known=self.visitor.kind == "k")
+            self.profile = with_stage(hit.plan, self.profile, context, self.now)
 
 
 def drop_no_consent(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
@@ -171,7 +183,7 @@ def put_entry(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
 
 def put_fold(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
     """Fold the event into the profile and mark its message."""
-    r.profile = fold(hit.site.plan, r.profile, envelope.event, r.now)
+    r.profile = fold(hit.plan, r.profile, envelope.event, r.now)
     r.fingerprints[envelope.fingerprint] = None
     return None
 
@@ -219,12 +231,11 @@ def _receipt(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
     shown = envelope.event.shown
     if shown is None:  # the caller checked; this keeps the types honest
         return {}
-    plan = hit.site.plan
+    plan = hit.plan
     reads = allows_reading(r.consent)
     facts, known = envelope.event.facts, r.visitor.kind == "k"
     context = Context(facts, r.consent, known=known, unread="" if reads else "no_consent")
     decision = decide(plan, r.profile if reads else None, context, [shown.placement], r.now, explain=True)[0]
-    candidates = decision.receipt.candidates if decision.receipt else ()
     return {
         "placement": shown.placement,
         "block": shown.block,
@@ -233,5 +244,5 @@ def _receipt(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
         "decided": shown.decided,
         "now": {"block": decision.block, "plan": plan.version},
         "same": decision.block == shown.block and plan.version == shown.plan_version,
-        "candidates": [[c.block, c.outcome, english.candidate(c), c.where] for c in candidates],
+        "candidates": packed(decision.receipt),
     }

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import uvicorn
@@ -19,6 +19,7 @@ from gateway.control import Line, open_line
 from gateway.edge.ops import Readiness, ops_app
 from gateway.erasure import sweep
 from gateway.errors import StartupError
+from gateway.rules_watch import NotTaken, RulesWatch
 from gateway.secrets import Secrets
 from gateway.settings import Settings
 from gateway.store.embedded import EmbeddedStore
@@ -30,6 +31,7 @@ log = logging.getLogger("tuttu")
 BACKLOG = 2048
 POLL_S = 1.0
 READY_WITHIN_S = 30.0
+PREPARED_WITHIN_S = 30.0
 DRAIN_S = 15.0
 _SHORT_LIFE_S = 5.0
 _LONGEST_PAUSE_S = 5.0
@@ -37,7 +39,7 @@ _REPORT_WITHIN_S = 1.0
 _SWEEP_WITHIN_S = 10.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
     number: int
     process: asyncio.subprocess.Process
@@ -46,6 +48,10 @@ class _Worker:
     reported: asyncio.Event
     snapshot: dict[str, object] | None = None
     store_connected: bool = False
+    prepared: int = 0
+    """The latest rules that it holds ready, by the number that they were sent under."""
+    refused: str = ""
+    """Why it could not take the rules that it was sent last."""
 
 
 class InternalServer(uvicorn.Server):
@@ -58,11 +64,13 @@ class InternalServer(uvicorn.Server):
 
 
 class Supervisor:
-    """Runs a whole gateway until it is told to stop; `rules` are the rule files by site, checked already."""
+    """Runs a whole gateway until it is told to stop; `rules` are the sites' rules, checked already."""
 
-    def __init__(self, settings: Settings, secrets: Secrets, rules: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, settings: Settings, secrets: Secrets, rules: RulesWatch) -> None:
         self._settings = settings
         self._rules = rules
+        self._packed = rules.packed()
+        self._sent = 0
         self._secrets = secrets
         self._store: EmbeddedStore | None = None
         self._workers: dict[int, _Worker] = {}
@@ -74,6 +82,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         async with contextlib.AsyncExitStack() as stack:
             public = stack.enter_context(_listener(self._settings.gateway.host, self._settings.gateway.port, "port"))
             internal = stack.enter_context(self._internal_listener(public.getsockname()[1]))
@@ -88,9 +97,17 @@ class Supervisor:
             stack.push_async_callback(self._stop_workers, keepers)
             await self._all_ready()
             if not self._stopping.is_set():
+                stack.push_async_callback(_ended, asyncio.create_task(self._rules.run(self._roll_out)))
                 print(f"ready http://{_address(public)} internal http://{_address(internal)}", flush=True)  # noqa: T201 - whoever started us waits for this line
             await self._stopping.wait()
             server.should_exit = True
+
+    def _hang_up(self) -> None:
+        """Take SIGHUP: read the rules again, but end with the terminal that the gateway was started in."""
+        if sys.stdin is not None and sys.stdin.isatty():
+            self._stopping.set()
+        else:
+            self._rules.look_now()
 
     # -- parts ---------------------------------------------------------------------------------------------------
 
@@ -113,7 +130,7 @@ class Supervisor:
         return _listener(gateway.internal_host, port, "internal_port")
 
     async def _serve_internal(self, stack: contextlib.AsyncExitStack, listener: socket.socket) -> InternalServer:
-        app = ops_app(self._telemetry, self._readiness)
+        app = ops_app(self._telemetry, self._readiness, self._rules.report)
         server = InternalServer(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
         task = asyncio.create_task(server.serve(sockets=[listener]))
 
@@ -147,7 +164,6 @@ class Supervisor:
     async def _live(self, number: int, listener: socket.socket, store_url: str) -> str:
         """Run one worker until it ends and return how it ended."""
         worker = await self._start(number, listener, store_url)
-        self._workers[number] = worker
         if self._stopping.is_set():
             worker.process.terminate()
         poll = asyncio.create_task(self._poll(worker))
@@ -171,15 +187,16 @@ class Supervisor:
                 start_new_session=True,  # a Ctrl-C is the parent's to handle
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )  # fmt: skip
-        line = await open_line(ours)
-        worker = _Worker(number, process, line, asyncio.Event(), asyncio.Event())
-        await line.say(
+        worker = _Worker(number, process, await open_line(ours), asyncio.Event(), asyncio.Event())
+        # Known from the moment its orders are written: rules that go live after that are sent to it as well.
+        self._workers[number] = worker
+        await worker.line.say(
             {
                 "settings": self._settings.model_dump(mode="json"),
                 "cookie_keys": self._secrets.cookie_keys,
                 "admin_token": self._secrets.admin_token,
                 "secret_keys": self._secrets.secret_keys,
-                "rules": self._rules,
+                "rules": self._packed,
                 "store": store_url,
             }
         )
@@ -190,6 +207,8 @@ class Supervisor:
         while (message := await worker.line.hear()) is not None:
             if "ready" in message:
                 worker.ready.set()
+            elif "prepared" in message:
+                worker.prepared, worker.refused = message["prepared"], message.get("error", "")
             else:
                 worker.snapshot = {"counters": message["counters"], "gauges": message["gauges"]}
                 worker.store_connected = bool(message["store_connected"])
@@ -210,6 +229,31 @@ class Supervisor:
             if asyncio.get_running_loop().time() > deadline:
                 raise StartupError(f"the workers were not ready within {READY_WITHIN_S:g} s; see the log above")
             await asyncio.sleep(0.02)  # not an event: a worker that dies early is replaced by another object
+
+    async def _roll_out(self, site: str, packed: str) -> None:
+        """Bring new rules to every worker in two steps, so that all have them or none; raises NotTaken."""
+        self._sent = number = self._sent + 1
+        order = {"prepare": number, "site": site, "rules": packed}
+        asked: set[_Worker] = set()
+        deadline = asyncio.get_running_loop().time() + PREPARED_WITHIN_S
+        # A worker that dies meanwhile is replaced by another object, with the rules that are live, and is asked too.
+        while len(self._workers) < self._settings.gateway.workers or any(
+            worker.prepared != number for worker in self._workers.values()
+        ):
+            for worker in self._workers.values():
+                if worker not in asked:
+                    asked.add(worker)
+                    worker.line.post(order)
+            if asyncio.get_running_loop().time() > deadline:
+                raise NotTaken(f"not every worker had taken them within {PREPARED_WITHIN_S:g} s; see the log")
+            await asyncio.sleep(0.01)
+        for worker in self._workers.values():
+            if worker.refused:
+                raise NotTaken(f"worker {worker.number} could not take them: {worker.refused}")
+        # Nothing waits from here on: no worker can be started in between with the rules from before.
+        self._packed = {**self._packed, site: packed}
+        for worker in self._workers.values():
+            worker.line.post({"go": number})
 
     async def _stop_workers(self, keepers: list[asyncio.Task[None]]) -> None:
         """Let the workers finish what is in flight; end those that take too long."""
@@ -238,6 +282,7 @@ class Supervisor:
                     await worker.reported.wait()
         snapshots = [w.snapshot for w in self._workers.values() if w.snapshot is not None]
         total = add_up([self._own.snapshot(), *snapshots])
+        self._rules.measure(total)
         total.gauges["workers"] = sum(w.ready.is_set() for w in self._workers.values())
         return total
 
@@ -250,7 +295,7 @@ class Supervisor:
             reasons.append("no worker is ready")
         elif not any(w.store_connected for w in ready):
             reasons.append("no worker is connected to the store")
-        return Readiness(tuple(reasons))
+        return Readiness(tuple(reasons), tuple(self._rules.notes()))
 
 
 def _listener(host: str, port: int, setting: str) -> socket.socket:

@@ -27,6 +27,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "erasures": ("Visitors erased", ("cause",)),
     "store_failures": ("Store calls that failed or came too late", ()),
     "network_data_loads": ("Sets of network data that a worker took, or refused because they are broken", ("result",)),
+    "rules_reloads": ("Rule folders that were read again: good ones went live, bad ones changed nothing", ("result",)),
     "worker_restarts": ("Workers that died and were started again", ()),
     "store_restarts": ("Times that the embedded store died and was started again", ()),
 }
@@ -38,6 +39,12 @@ GAUGES: dict[str, str] = {
     "network_data_damaged": "Look-ups that found damage in the city list in use",
 }
 
+SITE_GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "rules_version_info": ("The version of each site's rules that is live; always 1", ("site", "version")),
+    "rules_refused": ("1 while a site's rule folder is refused and older rules stay live, else 0", ("site",)),
+}
+"""What the parent knows of each site; sites are settings, never a client's words."""
+
 Key = tuple[str, ...]
 
 
@@ -47,6 +54,7 @@ class Telemetry:
     def __init__(self) -> None:
         self.counters: dict[Key, int] = {}
         self.gauges: dict[str, float] = {}
+        self.site_gauges: dict[Key, float] = {}
 
     def count(self, key: Key, n: int = 1) -> None:
         """Add to a counter; `key` is its name in COUNTERS followed by its label values."""
@@ -87,5 +95,11 @@ class _Collector:
             for values, n in (found or ({} if labels else {(): 0})).items():
                 family.add_metric(values, n)
             yield family
+        for name, (text, labels) in SITE_GAUGES.items():
+            gauge = GaugeMetricFamily(f"tuttu_{name}", text, labels=labels)
+            for key, value in self._total.site_gauges.items():
+                if key[0] == name:
+                    gauge.add_metric(key[1:], value)
+            yield gauge
         for name, text in GAUGES.items():
             yield GaugeMetricFamily(f"tuttu_{name}", text, value=self._total.gauges.get(name, 0))

@@ -23,17 +23,21 @@ from gateway.store.connection import StoreConnection
 from gateway.store.keys import PARTITIONS
 from gateway.store.link import Limits
 from gateway.store.profiles import RedisProfiles
+from personalize.plan import Plan
 
 log = logging.getLogger("tuttu")
 
 ORPHAN_GRACE_S = 2.0
 DRAIN_S = 10
+SWITCH_S = 0.001
+"""How long a thread that prepares new rules keeps a hit waiting each time, a fifth of Python's own default."""
 WATCH_S = 2.0
 """How often a worker looks whether there is new network data: one stat."""
 
 
 async def work(listening: socket.socket, control: socket.socket) -> None:
     """Serve until the parent says stop (SIGTERM) or is gone."""
+    sys.setswitchinterval(SWITCH_S)
     line = await open_line(control)
     orders = await line.hear()
     if orders is None:
@@ -102,11 +106,39 @@ async def _watch(networks: Networks) -> None:
             log.exception("new network data could not be taken; what was in use stays")
 
 
+def _prepared(gateway: Gateway, site: str, rules: str) -> Plan:
+    """Return a site's new plan; runs in a thread. The collector never walks it: a plan is let go as a whole.
+
+    It would stop all hits for as long as it walks, and tens of thousands of new objects set it off.
+    """
+    gc.disable()
+    try:
+        return gateway.prepare(site, rules)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 async def _answer(line: Line, gateway: Gateway, networks: Networks, connection: StoreConnection) -> None:
-    """Answer the parent's questions until it is gone."""
-    while await line.hear() is not None:
-        networks.report(gateway.telemetry)
-        await line.say({**gateway.report(), "store_connected": connection.connected})
+    """Do what the parent asks until it is gone: report, prepare new rules, let them go live."""
+    aside: tuple[int, str, Plan] | None = None
+    while (message := await line.hear()) is not None:
+        if "prepare" in message:
+            number, site = message["prepare"], message["site"]
+            answer = {"prepared": number}
+            try:
+                aside = number, site, await asyncio.to_thread(_prepared, gateway, site, message["rules"])
+            except Exception as err:
+                log.exception("new rules of site %s cannot be taken", site)
+                answer["error"] = f"{type(err).__name__}: {err}"
+            await line.say(answer)
+        elif "go" in message:
+            if aside is not None and aside[0] == message["go"]:
+                gateway.go_live(*aside[1:])
+            aside = None
+        else:
+            networks.report(gateway.telemetry)
+            await line.say({**gateway.report(), "store_connected": connection.connected})
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ the day is kept; a `converts when` that is no `viewed` or `did` rests the block 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, time, timedelta
 from typing import Any, Literal
 
 from personalize import conditions, syntax, templates, windows
@@ -63,7 +62,7 @@ class Block:
         self.placement = placement
         self.where = block.where
         self.starts = 0 if block.starts is None else scope.calendar.ms(block.starts.naive())
-        self.ends = FOREVER if block.until is None else scope.calendar.ms(_end(block.until))
+        self.ends = FOREVER if block.until is None else _end(block.until, scope.calendar)
         needs = AllOf(self._checks(block, scope))
         self.checks = needs.conditions
         self.lacking = needs.lacking
@@ -181,7 +180,7 @@ def _counted_conversion(block: syntax.Block, scope: Scope) -> Callable[[View], i
         if matcher is None:
             return view.now
         row = view.rows.get(matcher) or [0]
-        return _day_end(scope.calendar, row[1]) if len(row) > 1 else 1
+        return scope.calendar.day_end(date_of(row[1])) if len(row) > 1 else 1
 
     return converted
 
@@ -198,10 +197,6 @@ def _worth(worth: syntax.Worth | None, scope: Scope) -> Callable[[View], float]:
     return value_of(expression("{}.value(view) + {}", score, plus))
 
 
-def _end(until: Moment) -> datetime:
-    """Return the first local moment after an end, which is included whole: the day, or the minute."""
-    return until.naive() + (timedelta(days=1) if until.minute is None else timedelta(minutes=1))
-
-
-def _day_end(calendar: Calendar, day: int) -> int:
-    return calendar.ms(datetime.combine(date_of(day + 1), time()))
+def _end(until: Moment, calendar: Calendar) -> int:
+    """Return the moment (ms) after an end, which is included whole: the day, or the minute."""
+    return calendar.day_end(until.day) if until.minute is None else calendar.minute_end(until.naive())

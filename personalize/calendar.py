@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _EPOCH = date(1970, 1, 1)
+_LAST_MINUTE = time(23, 59)
 _MINUTE_MS = 60_000
 _QUARTER_MS = 900_000
 _MEMO_ENTRIES = 4096
@@ -53,8 +54,44 @@ class Calendar:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)).astimezone(self._tz)
 
     def ms(self, naive: datetime) -> int:
-        """Return the moment of a local wall-clock time; one that occurs twice means its first occurrence."""
-        return round(naive.replace(tzinfo=self._tz).timestamp() * 1000)
+        """Return the first moment at which the wall clock shows this local time.
+
+        Where the clock is put forward past it, that is the moment of the change.
+        """
+        first, last = self._occurrences(naive)
+        return first if first <= last else self._change(last, first)
+
+    def minute_end(self, naive: datetime) -> int:
+        """Return the moment at which a local minute is over: its last occurrence, where the clock is put back.
+
+        A minute that the clock skips is over at the moment of the change.
+        """
+        first, last = self._occurrences(naive)
+        return last + _MINUTE_MS if first <= last else self._change(last, first)
+
+    def day_end(self, day: date) -> int:
+        """Return the moment at which a local day is over."""
+        return self.minute_end(datetime.combine(day, _LAST_MINUTE))
+
+    def _occurrences(self, naive: datetime) -> tuple[int, int]:
+        """Return a local time's first and last moment; of a skipped one, a moment after and one before the change."""
+        local = naive.replace(tzinfo=self._tz)
+        return _ms(local.replace(fold=0)), _ms(local.replace(fold=1))
+
+    def _change(self, before: int, after: int) -> int:
+        """Return the one change of the offset after `before` and at or before `after`."""
+        offset = self.local(before).utcoffset()
+        while after - before > 1:
+            middle = (before + after) // 2
+            if self.local(middle).utcoffset() == offset:
+                before = middle
+            else:
+                after = middle
+        return after
+
+
+def _ms(when: datetime) -> int:
+    return round(when.timestamp() * 1000)
 
 
 def date_of(day: int) -> date:

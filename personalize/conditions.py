@@ -40,9 +40,9 @@ def _logic(condition: syntax.Logic, scope: Scope) -> Condition:
     truths = function(expression(f"return ({'not not {}, ' * len(parts)})", *(part.holds for part in parts)))
 
     def actual(view: View) -> tuple[Unmet, ...]:
-        # The parts that decide; all of them where the whole holds and is only looked at from inside a "not".
-        wrong = condition.head == "none of"
-        deciding = [part for part, truth in zip(parts, truths(view), strict=True) if truth is wrong]
+        # The parts that decide: of any and none those that hold, of all those that do not; without such, every part.
+        decides = condition.head in {"any of", "none of"}
+        deciding = [part for part, truth in zip(parts, truths(view), strict=True) if truth is decides]
         return tuple(part.unmet(view) for part in deciding or parts)
 
     return Condition(holds, condition, actual)

@@ -45,6 +45,14 @@ def packed(total: int, counts: dict[int, int]) -> Row:
     return row
 
 
+def merged(one: Row, other: Row) -> Row:
+    """Return the row of the occurrences of both."""
+    counts = dict(days(one))
+    for day, count in days(other):
+        counts[day] = counts.get(day, 0) + count
+    return packed(one[0] + other[0], counts)
+
+
 def days(row: Row) -> Iterator[tuple[int, int]]:
     """Yield (day, count), the newest day first."""
     if len(row) > 1:

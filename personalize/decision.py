@@ -58,6 +58,13 @@ class Unmet:
     actual: Any
 
 
+@dataclass(slots=True, frozen=True)
+class Reached:
+    """A stage that no longer fits but was reached on an ISO date, where stages move forward only."""
+
+    day: str
+
+
 Because = Literal["first", "best", "fallback", "behind", "unmet", "worthless", "outdone", "kept as fallback"]
 """Why a candidate won (the first three) or lost: it stands behind one that fits, a condition or limit is unmet, its
 worth is not above 0, another is worth more, it is only shown as the fallback."""

@@ -32,6 +32,7 @@ _FIELDS = (
     ("u", "user"),
     ("w", "seen"),
     ("b", "blocks"),
+    ("h", "furthest"),
 )
 _KEYS = tuple(key for key, _ in _FIELDS)
 _VALUES = attrgetter(*(name for _, name in _FIELDS))

@@ -1,53 +1,65 @@
-"""Rules and reasons in English: what a rule says, what the visitor has instead, why a block won or lost.
+"""Reasons in English: why a block won or lost, what a score is made of, and the lines of a whole explanation.
 
-Conditions read in the rule language's own words, so that a reader finds them again in the YAML.
+One of the modules of `language.Language`; a new cause or limit is a row in a table here and in each other language.
+Conditions stand in `english_conditions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from personalize import phrasing, syntax
-from personalize.compare import text_of
-from personalize.decision import Candidate, Limit, Unmet, Written
-from personalize.values import DailyRange, DateRange, Moment, WeekdayRange
+from personalize import phrasing
+from personalize.decision import Candidate, Limit, Reached, Unmet
+from personalize.english_conditions import actual, condition, grant, lack, moment, segment, times_on_days
+from personalize.explain_scores import DayExplained, LineExplained, ScoreExplained
+from personalize.model import Reason
+from personalize.phrasing import TIMES, number
 
-_DONE = {"click": "clicked", "dismiss": "dismissed", "convert": "converted"}
+__all__ = [
+    "actual",
+    "candidate",
+    "condition",
+    "day",
+    "given",
+    "grant",
+    "heading",
+    "in_segment",
+    "lack",
+    "number",
+    "of_test",
+    "of_visitor",
+    "on_ladder",
+    "outcome",
+    "placement",
+    "reason",
+    "score",
+    "segment",
+    "sentence",
+    "step",
+]
 
-
-def condition(written: Written) -> str:
-    """Return what a rule says: `viewed /prices*, at least 2 times, within 30 days`."""
-    if isinstance(written, Limit):
-        return _LIMITS[written.head](written)
-    said: Callable[[Any], str] = _CONDITIONS[type(written)]
-    return said(written)
-
-
-def actual(unmet: Unmet) -> str:
-    """Return what the visitor has instead: `once on 1 day`, `DE`, `missing`."""
-    return _ACTUAL[unmet.written.head](unmet)
+_DONE = {
+    "": "",
+    "click": "the visitor clicked it",
+    "dismiss": "the visitor dismissed it",
+    "convert": "the visitor converted on it",
+}
+_WITHIN = {1: "today", 0: "in all"}
 
 
 def sentence(unmet: Unmet) -> str:
-    """Return both: `score fit at least 25 (is: 15)`."""
-    return f"{condition(unmet.written)} (is: {actual(unmet)})"
+    """Return as a sentence what keeps a block from being shown."""
+    if isinstance(unmet.written, Limit):
+        return _LIMITS[unmet.written.head](unmet.written, unmet.actual)
+    return f"Needs {lack(unmet)}."
 
 
-def segment(lacking: Unmet | None) -> str:
-    """Return whether a visitor is in a segment: `in it`, or what is lacking."""
-    return "in it" if lacking is None else f"not in it, lacks {sentence(lacking)}"
-
-
-def step(lacking: Unmet | None) -> str:
-    """Return whether a step of a ladder fits: `fits`, or what is lacking."""
-    return "fits" if lacking is None else f"lacks {sentence(lacking)}"
-
-
-def grant(written: syntax.Grant) -> str:
-    """Return what gives points: `viewed /prices*, at most twice per day`."""
-    said = condition(written.condition)
-    return f"{said}, at most {phrasing.cap(written.cap)}" if written.cap else said
+def step(lacking: Unmet | Reached | None) -> str:
+    """Return whether a step of a ladder fits: `fits`, or what is lacking, or when it was reached for good."""
+    if isinstance(lacking, Reached):
+        return f"reached on {lacking.day}, does not go back"
+    return "fits" if lacking is None else f"lacks {lack(lacking)}"
 
 
 def candidate(one: Candidate) -> str:
@@ -55,157 +67,129 @@ def candidate(one: Candidate) -> str:
     return _CAUSES[one.because](one)
 
 
-# -- what the rule says ---------------------------------------------------------------------------------------------
-def _behaviour(written: syntax.Behaviour) -> str:
-    parts = [f"{written.head} {phrasing.one_of(written.names)}"]
-    if written.properties:
-        parts.append(f"where {phrasing.tests(written.properties)}")
-    if written.at_least is not None:
-        parts.append(f"at least {phrasing.times(written.at_least)}")
-    if written.at_most is not None:
-        parts.append(f"at most {phrasing.times(written.at_most)}")
-    if written.across:
-        parts.append(f"across {phrasing.amount(written.across, 'day')}")
-    if written.within:
-        parts.append(f"within {phrasing.amount(written.within, 'day')}")
-    return ", ".join(parts)
+def reason(code: Reason) -> str:
+    """Return the reason of a decision in a word or two."""
+    return code.replace("_", " ")
 
 
-def _logic(written: syntax.Logic) -> str:
-    if written.head == "not" and len(written.conditions) == 1:
-        return f"not {condition(written.conditions[0])}"
-    return f"{written.head} ({'; '.join(map(condition, written.conditions))})"
+# -- a whole explanation, line by line ------------------------------------------------------------------------------
+def heading(now: str, visits: int, unread: str) -> str:
+    """Return the first line of an explanation: when, how many visits, and why the profile was not read."""
+    read = f", profile not read: {_UNREAD[unread]}" if unread else ""
+    return f"{now}, {phrasing.amount(visits, 'visit')}{read}"
 
 
-def _when(written: syntax.When) -> str:
-    span = written.range
-    match span:
-        case DailyRange():
-            words = f"{phrasing.clock(span.low)} to {phrasing.clock(span.high)}"
-        case WeekdayRange():
-            low, high = phrasing.WEEKDAYS[span.low], phrasing.WEEKDAYS[span.high]
-            words = low if low == high else f"{low} to {high}"
-        case DateRange(first=None):
-            words = f"{span.last} or earlier"
-        case DateRange(last=None):
-            words = f"{span.first} or later"
-        case DateRange():
-            words = f"{span.first} to {span.last}"
-    return f"{written.head} {words}"
+def score(explained: ScoreExplained) -> str:
+    """Return a score's own line: `score engagement 24.94, halves every 14 days`."""
+    halves = f", halves every {phrasing.amount(explained.half_life, 'day')}" if explained.half_life else ""
+    return f"{explained.kind} {explained.name} {number(explained.shown / 100)}{halves}"
 
 
-_CONDITIONS: Mapping[type, Callable[[Any], str]] = {
-    syntax.Behaviour: _behaviour,
-    syntax.Logic: _logic,
-    syntax.Named: lambda c: f"{c.head} {phrasing.one_of(c.names)}",
-    syntax.Points: lambda c: f"{c.head} {c.name} {phrasing.number_range(c.range)}",
-    syntax.Trait: lambda c: f"trait {c.name} is {phrasing.test(c.test)}",
-    syntax.Company: lambda c: f"company {phrasing.tests(c.attributes)}",
-    syntax.Attribute: lambda c: f"{c.head} {phrasing.one_of(c.texts)}",
-    syntax.Listed: lambda c: f"{c.head} {phrasing.one_of(c.texts)}",
-    syntax.VisitorIs: lambda c: f"visitor is {phrasing.one_of(c.kinds)}",
-    syntax.Visits: lambda c: f"visits {phrasing.number_range(c.range)}",
-    syntax.Since: lambda c: f"{c.head} {'more' if c.ago.older else 'less'} than {phrasing.length(c.ago.ms)} ago",
-    syntax.When: _when,
-}
+def given(line: LineExplained) -> str:
+    """Return what gave points and how often: `viewed /prices*, at most twice per day: 3 times on 2 days`."""
+    if not line.days and line.count < 2:
+        return grant(line.written)
+    return f"{grant(line.written)}: {times_on_days(line.count, line.days)}"
 
 
-def _schedule(limit: Limit) -> str:
-    ends = (("from", limit.block.starts), ("until", limit.block.until))
-    return "a time " + " ".join(f"{word} {_moment(at)}" for word, at in ends if at)
+def day(one: DayExplained, each: float) -> str:
+    """Return how a day's points come about: `2026-11-14  1 x 8 x 0.743 = 5.94`."""
+    of = f" (of {one.happened})" if one.happened > one.counted else ""
+    weight = "" if one.weight == 1 else f" {TIMES} {number(one.weight, 4)}"
+    return f"{one.date or 'earlier':10}  {one.counted}{of} {TIMES} {number(each)}{weight} = {number(one.shown / 100)}"
 
 
-def _cap(limit: Limit) -> str:
+def in_segment(name: str, lacking: Unmet | None) -> str:
+    """Return a segment's line."""
+    return f"segment {name}: {segment(lacking)}"
+
+
+def on_ladder(kind: str, name: str) -> str:
+    """Return the line of a stage or a temperature."""
+    return f"{kind} {name or 'none'}"
+
+
+def placement(name: str, block: str | None, why: Reason) -> str:
+    """Return a placement's line: what it shows and the reason in short."""
+    return f"placement {name}: {block or 'no such placement'} ({reason(why)})"
+
+
+def outcome(one: Candidate) -> str:
+    """Return `won` or `lost`, and the block."""
+    return f"{one.outcome:4} {one.block}"
+
+
+def of_test(name: str) -> str:
+    """Return the line above the visitor of a test."""
+    return f"test {name}"
+
+
+def of_visitor(name: str) -> str:
+    """Return the line above any other visitor."""
+    return f"visitor {name}"
+
+
+# -- what a block's limits say --------------------------------------------------------------------------------------
+def _schedule(limit: Limit, now: str) -> str:
+    starts, until = limit.block.starts, limit.block.until
+    if starts and now < phrasing.moment(starts.naive()):
+        return f"Starts {moment(starts)}; it is {now}."
+    return f"Ended {moment(until)}; it is {now}." if until else ""
+
+
+def _owners(limit: Limit, owned: Sequence[str]) -> str:
+    return f"Not for owners of {phrasing.one_of(limit.block.owners)}; the visitor owns {' and '.join(owned)}."
+
+
+def _cap(limit: Limit, shown: int) -> str:
     most = limit.block.show_at_most
-    return f"a block shown less than {phrasing.cap(most)}" if most else ""
+    if most is None:
+        return ""
+    within = _WITHIN.get(most.days, f"in the last {most.days} days")
+    return f"Is shown at most {phrasing.cap(most)}; was shown {phrasing.times(shown)} {within}."
 
 
-def _rest(limit: Limit) -> str:
-    ms = limit.block.rests[limit.after] if limit.after else None
-    done = _DONE.get(limit.after, "")
-    return f"never {done} before" if ms is None else f"{phrasing.length(ms)} of rest after it was {done}"
+def _rest(limit: Limit, actual: tuple[int, str]) -> str:
+    ago, until = actual
+    rests = f"Rests until {until}" if until else "Never shown again"
+    since = phrasing.reacted_ago(ago, today="today", long_ago="more than 90 days ago") or phrasing.ago(ago)
+    return f"{rests}, because {_DONE[limit.after]} {since}."
 
 
-_LIMITS: Mapping[str, Callable[[Limit], str]] = {
+_LIMITS: Mapping[str, Callable[[Limit, Any], str]] = {
     "schedule": _schedule,
-    "owners": lambda limit: f"a visitor who does not own {phrasing.one_of(limit.block.owners)}",
+    "owners": _owners,
     "cap": _cap,
     "rest": _rest,
-}
-
-
-def _moment(at: Moment) -> str:
-    return str(at.day) if at.minute is None else phrasing.moment(at.naive())
-
-
-# -- what the visitor has -------------------------------------------------------------------------------------------
-def _counted(unmet: Unmet) -> str:
-    count, on_days, total = unmet.actual
-    if not total:
-        return "never"
-    if not count and isinstance(unmet.written, syntax.Behaviour):
-        return f"not in these {unmet.written.within} days"
-    return f"{phrasing.times(count)} on {phrasing.amount(on_days, 'day')}" if on_days else phrasing.times(count)
-
-
-def _parts(unmet: Unmet) -> str:
-    parts = unmet.actual
-    return actual(parts[0]) if len(parts) == 1 else "; ".join(map(sentence, parts))
-
-
-def _rested(unmet: Unmet) -> str:
-    ago, until = unmet.actual
-    done = _DONE[unmet.written.after] if isinstance(unmet.written, Limit) and unmet.written.after else ""
-    return f"{done} {phrasing.ago(ago)}, rests {f'until {until}' if until else 'forever'}"
-
-
-def _text(unmet: Unmet) -> str:
-    return text_of(unmet.actual) or "missing"
-
-
-def _since(unmet: Unmet) -> str:
-    return "none" if unmet.actual is None else phrasing.ago(unmet.actual)
-
-
-_ACTUAL: Mapping[str, Callable[[Unmet], str]] = {
-    **dict.fromkeys(syntax.Behaviour.heads, _counted),
-    **dict.fromkeys(syntax.Logic.heads, _parts),
-    "in segment": lambda unmet: "; ".join(segment(lacking) for _, lacking in unmet.actual),
-    **dict.fromkeys(("stage", "temperature"), lambda unmet: unmet.actual or "none"),
-    **dict.fromkeys(("score", "interest", "visits"), lambda unmet: phrasing.number(unmet.actual)),
-    "trait": _text,
-    "company": lambda unmet: ", ".join(f"{name} {text_of(it) or 'missing'}" for name, it in unmet.actual.items()),
-    **dict.fromkeys(syntax.Attribute.heads, _text),
-    **dict.fromkeys(("consent", "owns"), lambda unmet: ", ".join(unmet.actual) or "none"),
-    "visitor is": lambda unmet: " and ".join(unmet.actual),
-    **dict.fromkeys(("first visit", "last visit"), _since),
-    "time of day": lambda unmet: phrasing.clock(unmet.actual),
-    "weekday": lambda unmet: phrasing.WEEKDAYS[unmet.actual],
-    "date": lambda unmet: unmet.actual,
-    "schedule": lambda unmet: unmet.actual,
-    "owners": lambda unmet: "owns " + ", ".join(unmet.actual),
-    "cap": lambda unmet: f"shown {phrasing.times(unmet.actual)}",
-    "rest": _rested,
 }
 
 
 # -- why a block won or lost ----------------------------------------------------------------------------------------
 def _outdone(one: Candidate) -> str:
     order = " and stands earlier" if one.worth == one.other_worth else ""
-    return f'Worth {_points(one.worth)}; "{one.other}" is worth {_points(one.other_worth)}{order}.'
+    worth, most = one.worth or 0.0, one.other_worth or 0.0
+    digits = phrasing.digits_apart(worth, most)
+    return f'Worth {number(worth, digits)}; "{one.other}" is worth {number(most, digits)}{order}.'
 
 
-def _points(worth: float | None) -> str:
-    return phrasing.number(worth or 0.0)
+def _worth(one: Candidate) -> str:
+    worth = one.worth or 0.0
+    return number(worth, phrasing.digits_apart(worth, 0))
 
 
 _CAUSES: Mapping[str, Callable[[Candidate], str]] = {
     "first": lambda _: "It is the first that fits.",
-    "best": lambda one: f"It fits and is worth most: {_points(one.worth)}.",
+    "best": lambda one: f"It fits and is worth most: {_worth(one)}.",
     "fallback": lambda _: "Nothing else fits, so the fallback is shown.",
     "behind": lambda one: f'Stands after "{one.other}", which fits.',
-    "unmet": lambda one: f"Needs {sentence(one.unmet)}." if one.unmet else "",
-    "worthless": lambda one: f"It is worth {_points(one.worth)}; only blocks worth more than 0 compete.",
+    "unmet": lambda one: sentence(one.unmet) if one.unmet else "",
+    "worthless": lambda one: f"It is worth {_worth(one)}; only blocks worth more than 0 compete.",
     "outdone": _outdone,
     "kept as fallback": lambda _: "It is shown only as the fallback.",
+}
+
+_UNREAD: Mapping[str, str] = {
+    "no_consent": "the visitor has not allowed personalization",
+    "degraded": "the store did not answer in time",
+    "claim": "the client only claims an id",
 }

@@ -1,34 +1,25 @@
 """Why a visitor sees what they see: scores with every point, segments, stage, temperature and receipts.
 
-As data (dataclasses of texts and numbers, ready for JSON) and as plain lines. The lines of a score add up to it.
+As dataclasses, as JSON for programs (here) and as lines for readers (`explain_text`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from personalize import english, phrasing
+from personalize import phrasing
 from personalize.decide import decide_in
-from personalize.decision import Decision, Receipt, Unmet
+from personalize.decision import Decision, Reached, Unmet
+from personalize.explain_scores import LineExplained, ScoreExplained, explained_score
+from personalize.language import ENGLISH, Language
 from personalize.model import Context
 from personalize.plan import Plan
 from personalize.profiles import Profile
-from personalize.scoring import Line, Score
+from personalize.receipts import candidates_data, unmet_data
 from personalize.segments import Ladder
 from personalize.view import View
-
-
-@dataclass(slots=True, frozen=True)
-class ScoreExplained:
-    """A score or an interest now, and what each of its grants gave; `half_life` is in days."""
-
-    kind: str
-    name: str
-    value: float
-    half_life: int | None
-    lines: tuple[Line, ...]
 
 
 @dataclass(slots=True, frozen=True)
@@ -48,7 +39,7 @@ class StepExplained:
 
     kind: str
     name: str
-    steps: tuple[tuple[str, Unmet | None], ...]
+    steps: tuple[tuple[str, Unmet | Reached | None], ...]
 
 
 @dataclass(slots=True, frozen=True)
@@ -92,20 +83,27 @@ def explain_in(view: View, plan: Plan, placements: Sequence[str]) -> Explanation
     )
 
 
-def as_data(explanation: Explanation) -> dict[str, Any]:
-    """Return an explanation as JSON holds it, its reasons as sentences."""
+def as_data(explanation: Explanation, language: Language = ENGLISH) -> dict[str, Any]:
+    """Return an explanation as JSON holds it: codes and values, with sentences in one language beside them."""
     return {
         "plan_version": explanation.plan_version,
         "now": explanation.now,
         "unread": explanation.unread,
         "visits": explanation.visits,
-        "scores": [_score_data(score) for score in explanation.scores],
+        "scores": [_score_data(score, language) for score in explanation.scores],
         "segments": [
-            {"name": s.name, "about": s.about, "holds": s.holds, "why": english.segment(s.lacking), "where": s.where}
+            {
+                "name": s.name,
+                "about": s.about,
+                "holds": s.holds,
+                "why": language.segment(s.lacking),
+                "lacking": unmet_data(s.lacking, language),
+                "where": s.where,
+            }
             for s in explanation.segments
         ],
         "steps": [
-            {"kind": s.kind, "name": s.name, "steps": [[name, english.step(lacking)] for name, lacking in s.steps]}
+            {"kind": s.kind, "name": s.name, "steps": [_step_data(*step, language) for step in s.steps]}
             for s in explanation.steps
         ],
         "decisions": [
@@ -114,78 +112,61 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
                 "block": d.block,
                 "content": d.content,
                 "reason": d.reason,
-                "candidates": candidates_data(d.receipt),
+                "candidates": candidates_data(d.receipt, language),
             }
             for d in explanation.decisions
         ],
     }
 
 
-def candidates_data(receipt: Receipt | None) -> list[dict[str, Any]]:
-    """Return a receipt's candidates as JSON holds them, each with its sentence."""
-    return [
-        {"block": c.block, "outcome": c.outcome, "why": english.candidate(c), "where": c.where, "worth": c.worth}
-        for c in (receipt.candidates if receipt else ())
-    ]
+def _step_data(name: str, lacking: Unmet | Reached | None, language: Language) -> dict[str, Any]:
+    reached = isinstance(lacking, Reached)
+    return {
+        "name": name,
+        "why": language.step(lacking),
+        "lacking": None if isinstance(lacking, Reached) else unmet_data(lacking, language),
+        "reached": lacking.day if isinstance(lacking, Reached) else None,
+        "fits": lacking is None or reached,
+    }
 
 
-def _score_data(score: ScoreExplained) -> dict[str, Any]:
+def _score_data(score: ScoreExplained, language: Language) -> dict[str, Any]:
     return {
         "kind": score.kind,
         "name": score.name,
         "value": score.value,
+        "shown": language.number(score.shown / 100),
         "half_life": score.half_life,
-        "lines": [
-            {
-                "text": english.grant(line.written),
-                "where": line.written.where,
-                "count": line.count,
-                "days": line.days,
-                "points": line.points,
-            }
-            for line in score.lines
-        ],
+        "where": score.where,
+        "lines": [_line_data(line, language) for line in score.lines],
     }
 
 
-def explained_score(kind: str, score: Score, view: View) -> ScoreExplained:
-    """Return a score or an interest with its lines."""
-    return ScoreExplained(kind, score.name, score.value(view), score.half_life, tuple(score.lines(view)))
-
-
-def plain_lines(explanation: Explanation) -> Iterator[str]:
-    """Yield an explanation as lines of plain English."""
-    unread = f", profile not read ({explanation.unread})" if explanation.unread else ""
-    yield f"{explanation.now}, {phrasing.amount(explanation.visits, 'visit')}{unread}"
-    for score in explanation.scores:
-        yield from score_lines(score)
-    for segment in explanation.segments:
-        yield f"segment {segment.name}: {english.segment(segment.lacking)}"
-    for step in explanation.steps:
-        yield f"{step.kind} {step.name or 'none'}"
-        yield from (f"  {name}: {english.step(lacking)}" for name, lacking in step.steps)
-    for decision in explanation.decisions:
-        yield from decision_lines(decision)
-
-
-def score_lines(score: ScoreExplained) -> Iterator[str]:
-    """Yield a score and every grant that gave points."""
-    halves = f", halves every {phrasing.amount(score.half_life, 'day')}" if score.half_life else ""
-    yield f"{score.kind} {score.name} {phrasing.number(score.value)}{halves}"
-    for line in score.lines:
-        if line.count:
-            on_days = f" on {phrasing.amount(line.days, 'day')}" if line.days else ""
-            counted = f": {phrasing.times(line.count)}{on_days}" if line.days or line.count > 1 else ""
-            sign = "+" if line.points >= 0 else ""
-            what = f"{english.grant(line.written)}{counted}  ({line.written.where})"
-            yield f"  {sign}{phrasing.number(line.points)} for {what}"
-
-
-def decision_lines(decision: Decision) -> Iterator[str]:
-    """Yield a decision and, where it has a receipt, every candidate in order."""
-    yield f"placement {decision.placement}: {decision.block or 'no such placement'} ({decision.reason})"
-    for candidate in decision.receipt.candidates if decision.receipt else ():
-        yield f"  {candidate.outcome:4} {candidate.block}: {english.candidate(candidate)}  ({candidate.where})"
+def _line_data(line: LineExplained, language: Language) -> dict[str, Any]:
+    grant = line.written
+    return {
+        "what": language.given(line),
+        "head": grant.head,
+        "rule": ENGLISH.condition(grant.condition),
+        "where": grant.where,
+        "each": grant.points,
+        "cap": {"count": grant.cap.count, "days": grant.cap.days or None} if grant.cap else None,
+        "count": line.count,
+        "days": line.days,
+        "points": line.points,
+        "shown": language.number(line.shown / 100),
+        "by_day": [
+            {
+                "date": day.date or None,
+                "happened": day.happened,
+                "counted": day.counted,
+                "weight": day.weight,
+                "points": day.points,
+                "shown": language.number(day.shown / 100),
+            }
+            for day in line.by_day
+        ],
+    }
 
 
 def _explained_step(kind: str, ladder: Ladder, view: View) -> StepExplained:

@@ -69,11 +69,12 @@ def truth_of(it: Expression) -> Compiled:
     return function(expression("return True if {} else False", it))
 
 
-def once(key: object, *lines: Expression) -> Compiled:
-    """Return the function that finds something once for each view and keeps it under the key.
+def once(*lines: Expression) -> Compiled:
+    """Return the function that finds something once for each view and keeps it in its memo.
 
     The lines put it into `known`; None is nothing that can be found.
     """
+    key = object()
     return function(
         expression("known = view.memo.get({})", key),
         Expression("if known is not None: return known"),

@@ -34,6 +34,17 @@ class Marks:
     def __contains__(self, fingerprint: bytes) -> bool:
         return fingerprint in self._prints()
 
+    def united(self, other: Marks) -> tuple[Marks, int]:
+        """Return the marks of both, the oldest first, and how many had to go at the cap."""
+        hours: dict[bytes, bytes] = {}
+        for packed in (self.packed, other.packed):
+            for at in range(0, len(packed), _SIZE):
+                fingerprint, hour = packed[at : at + _PRINT], packed[at + _PRINT : at + _SIZE]
+                hours[fingerprint] = max(hour, hours.get(fingerprint, hour))
+        marks = sorted(hour + fingerprint for fingerprint, hour in hours.items())
+        kept = marks[-MOST:]
+        return Marks(b"".join([mark[-_PRINT:] + mark[:-_PRINT] for mark in kept])), len(marks) - len(kept)
+
     def at_rest(self) -> Marks:
         """Return the marks for keeping: many of them without their set, which takes nine times the room."""
         return self if len(self.packed) <= _FEW * _SIZE else Marks(self.packed)

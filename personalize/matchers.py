@@ -45,6 +45,7 @@ class Matchers:
 
     def __init__(self, behaviours: Iterable[Behaviour]) -> None:
         forms: dict[str, str] = {}
+        named: dict[str, Behaviour] = {}
         indexes = {head: _Index(normal) for head, normal in _NORMAL.items()}
         for behaviour in behaviours:
             matcher, form = matcher_id(behaviour), canonical(behaviour)
@@ -53,10 +54,11 @@ class Matchers:
                     what = f"by chance {form} would be counted under the id of {forms[matcher]}; reword one of the two"
                     raise RulesInvalid([Problem.at(behaviour.where, what)])
                 continue
-            forms[matcher] = form
+            forms[matcher], named[matcher] = form, behaviour
             checks = tuple((name, compare.compiled(test)) for name, test in sorted(behaviour.properties.items()))
             indexes[behaviour.head].add(matcher, _names(behaviour), checks)
         self.forms: Mapping[str, str] = forms
+        self.behaviours: Mapping[str, Behaviour] = named  # what each was first named by
         self.ids = frozenset(forms)
         self._viewed = indexes["viewed"]
         self._did = indexes["did"]

@@ -12,13 +12,27 @@ from math import isinf
 from personalize.compare import Test
 from personalize.values import UNIT_MS, Cap, NumberRange
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+_MOST_DIGITS = 16
+_A_LIFE_MS = 40 * 365 * UNIT_MS["day"]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-def number(value: float) -> str:
+def number(value: float, digits: int = 2) -> str:
     """`5` for 5.0, `24.94` for 24.9438: a number rounded for reading."""
-    value = round(value, 2)
-    return str(int(value)) if value == int(value) else str(value)
+    value = round(value, digits)
+    return str(int(value)) if value == int(value) else f"{value:.{digits}f}".rstrip("0")
+
+
+def digits_outside(value: float, wanted: NumberRange) -> int:
+    """Return with how many digits a number shows on which side of a range it lies: 24.996 must not read as 25."""
+    holds = wanted.holds(value)
+    return next((digits for digits in range(2, _MOST_DIGITS) if wanted.holds(round(value, digits)) is holds), 17)
+
+
+def digits_apart(one: float, other: float) -> int:
+    """Return with how many digits two numbers that differ read differently."""
+    return next((n for n in range(2, _MOST_DIGITS) if one == other or round(one, n) != round(other, n)), 17)
 
 
 def number_range(wanted: NumberRange) -> str:
@@ -71,6 +85,11 @@ def ago(ms: int) -> str:
         if ms >= UNIT_MS[unit]:
             return f"{amount(ms // UNIT_MS[unit], unit)} ago"
     return "just now"
+
+
+def reacted_ago(ms: int, *, today: str, long_ago: str) -> str:
+    """Return a special word for a conversion that is known by its day or only as older than the kept days, else ""."""
+    return today if ms < 0 else long_ago if ms > _A_LIFE_MS else ""
 
 
 def cap(most: Cap) -> str:

@@ -50,17 +50,18 @@ class Placement:
         self._candidates: Callable[[View], Iterable[Block]] = (
             Shortlist(contenders, scope).candidates if len(contenders) > _FEW else lambda _: contenders
         )
-        self._find = self._first if by_order else self._best
-        self._explain = self._look if by_order else self._weigh
+        # Not the bound methods: a placement that refers to itself would outlive its plan until the collector runs.
+        self._find = Placement._first if by_order else Placement._best
+        self._explain = Placement._look if by_order else Placement._weigh
         self._reason: Reason = "rule" if by_order else "best_score"
 
     def choose(self, view: View) -> tuple[Block, Reason]:
         """Return the block to show and the reason, which names why the profile was not read, if it was not."""
-        return self._settled(view, self._find(view))
+        return self._settled(view, self._find(self, view))
 
     def explain(self, view: View, plan_version: str) -> tuple[Block, Reason, Receipt]:
         """Return what `choose` returns, and every candidate in order and why it won or lost."""
-        found, candidates = self._explain(view)
+        found, candidates = self._explain(self, view)
         block, reason = self._settled(view, found)
         return block, reason, Receipt(self.name, plan_version, candidates)
 

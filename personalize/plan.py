@@ -72,6 +72,7 @@ def compile_rules(rules: syntax.RuleSet, time_zone: str) -> Plan:
     for named, written in ((scope.scores, rules.scores), (scope.interests, rules.interests)):
         for score in written:
             named[score.name.lower()].fill([_grant(grant, score.half_life, scope) for grant in score.grants])
+    scope.ladders["stage"].forward_only = rules.stages_forward_only
     for kind, steps in (("stage", rules.stages), ("temperature", rules.temperatures)):
         scope.ladders[kind].fill([(step.name, conditions.all_compiled(step.when, scope)) for step in steps])
     placements = [Placement(placement, scope) for placement in rules.placements]

@@ -86,6 +86,8 @@ class Profile:
     os]`."""
     blocks: dict[str, list[Any]] = field(default_factory=dict)
     """Block history: `[day count row of showings, last click ms, last dismissal ms, last conversion ms]`."""
+    furthest: list[Any] = field(default_factory=list)
+    """The furthest stage reached: `[name, time ms]`; noted only where stages move forward only (see `stages`)."""
     unknown: dict[str, Any] = field(default_factory=dict)
     """Fields of a newer format, kept as they are."""
     overflow: int = field(default=0, compare=False)
@@ -95,8 +97,8 @@ class Profile:
         """Return a shallow copy; fold replaces what it changes."""
         return Profile(
             self.revision, self.erased, self.first_visit, self.floor, self.visits, self.matchers, self.unnamed,
-            self.traits, self.owns, self.consent, self.company, self.user, self.seen, self.blocks, self.unknown,
-            self.overflow,
+            self.traits, self.owns, self.consent, self.company, self.user, self.seen, self.blocks,
+            self.furthest, self.unknown, self.overflow,
         )  # fmt: skip
 
     def trait_values(self) -> dict[str, Any]:
@@ -121,12 +123,8 @@ def fold(plan: FoldPlan, profile: Profile, event: Event, now: int) -> Profile:
     """Return the profile with the event added; an event at or before the profile's erasure changes nothing."""
     if event.time <= profile.erased:
         return profile
-    p = profile.copy()
-    calendar = plan.calendar
-    today = calendar.day(now)
-    if today - counters.KEPT_DAYS > p.floor:
-        _start_day(plan, p, today, now)
-    day = calendar.day(event.time)
+    p = started(plan, profile, now)
+    day = plan.calendar.day(event.time)
     matching = plan.matching(event)
     if matching:
         rows = p.matchers = dict(p.matchers)
@@ -139,14 +137,18 @@ def fold(plan: FoldPlan, profile: Profile, event: Event, now: int) -> Profile:
         _track(p, event, day)
     elif event.type == "identify" and event.traits:
         fresh = _bounded(p, event.traits, MAX_TRAIT_BYTES)
-        p.traits = _within_caps(p, _with_traits(p.traits, event.stamp, fresh))
+        p.traits = within_caps(p, _with_traits(p.traits, event.stamp, fresh))
     elif event.type == "group" and (not p.company or event.stamp > p.company[0]):
         p.company = [event.stamp, event.group_id, _bounded(p, event.traits, MAX_COMPANY_BYTES)]
     return p
 
 
-def _start_day(plan: FoldPlan, p: Profile, today: int, now: int) -> None:
-    """Let go what a new day lets go: counts past 90 days, visits past 8 days, matchers long unnamed."""
+def started(plan: FoldPlan, profile: Profile, now: int) -> Profile:
+    """Return a copy without what a new day lets go: counts past 90 days, visits past 8 days, matchers long unnamed."""
+    p = profile.copy()
+    today = plan.calendar.day(now)
+    if today - counters.KEPT_DAYS <= p.floor:
+        return p
     p.floor = today - counters.KEPT_DAYS
     p.visits = visits.collapsed(p.visits, now // 1000)
     unnamed = {m: p.unnamed.get(m, today) for m in p.matchers if m not in plan.named}
@@ -154,6 +156,7 @@ def _start_day(plan: FoldPlan, p: Profile, today: int, now: int) -> None:
     p.unnamed = {m: since for m, since in unnamed.items() if m not in gone}
     p.matchers = {m: counters.pruned(row, p.floor) for m, row in p.matchers.items() if m not in gone}
     p.blocks = {name: [counters.pruned(h[0], p.floor), *h[1:]] for name, h in p.blocks.items()}
+    return p
 
 
 def _browse(p: Profile, event: Event, now: int) -> None:
@@ -170,15 +173,16 @@ def _sign(p: Profile, event: Event) -> None:
     if event.user_id and (not p.user or event.stamp > p.user[0]):
         p.user = [event.stamp, event.user_id]
     if event.consent is not None:
-        _choose(p, event.time, event.consent)
+        p.consent = chosen(p.consent, [event.time, list(event.consent)])
 
 
-def _choose(p: Profile, time: int, purposes: Sequence[str]) -> None:
-    """Keep the latest consent choice; of two at the same time what both allow."""
-    if not p.consent or time > p.consent[0]:
-        p.consent = [time, list(purposes)]
-    elif time == p.consent[0]:
-        p.consent = [time, sorted(set(purposes) & set(p.consent[1]))]
+def chosen(one: list[Any], other: list[Any]) -> list[Any]:
+    """Return the later of two consent choices, `[time ms, [purposes]]`; of two at the same time what both allow."""
+    if not one or not other:
+        return one or other
+    if one[0] == other[0]:
+        return [one[0], sorted(set(one[1]) & set(other[1]))]
+    return one if one[0] > other[0] else other
 
 
 def _track(p: Profile, event: Event, day: int) -> None:
@@ -193,7 +197,7 @@ def _track(p: Profile, event: Event, day: int) -> None:
     elif name in PURCHASES:
         bought = {x: max(event.time, p.owns.get(x, 0)) for x in purchased(event.properties)}
         if bought:
-            p.owns = _latest_owned(p, {**p.owns, **bought})
+            p.owns = latest_owned(p, {**p.owns, **bought})
 
 
 def purchased(properties: Mapping[str, Any]) -> list[str]:
@@ -209,7 +213,7 @@ def purchased(properties: Mapping[str, Any]) -> list[str]:
     return names
 
 
-def _latest_owned(p: Profile, owns: dict[str, int]) -> dict[str, int]:
+def latest_owned(p: Profile, owns: dict[str, int]) -> dict[str, int]:
     """Return the products that were bought last, at most MAX_OWNED."""
     if len(owns) <= MAX_OWNED:
         return owns
@@ -230,8 +234,12 @@ def _bounded(p: Profile, values: Mapping[str, Any], room: int) -> dict[str, Any]
     return kept
 
 
-def _within_caps(p: Profile, groups: list[list[Any]]) -> list[list[Any]]:
-    """Return the groups with the latest traits, as many as the caps allow; of one event the first by name."""
+def within_caps(p: Profile, groups: list[list[Any]]) -> list[list[Any]]:
+    """Return the groups with the latest traits, as many as the caps allow; of one event the first by name.
+
+    In one case arrival decides: a large value that pushed older ones out at the cap of bytes, and was itself replaced
+    by a smaller one, would have left them in, had it come later.
+    """
     number = sum(len(group) for _, group in groups)
     size = sum(len(name) + _size(value) for _, group in groups for name, value in group.items())
     if number <= MAX_TRAITS and size <= MAX_TRAIT_BYTES:

@@ -13,10 +13,12 @@ from typing import Any
 
 from personalize import english, phrasing, syntax
 from personalize.decide import decide_in
-from personalize.explain import decision_lines, explained_score, score_lines
+from personalize.explain_scores import explained_score
+from personalize.explain_text import decision_lines, score_lines
 from personalize.model import Context, Event, Facts, Shown, stamp_of
 from personalize.plan import Plan
 from personalize.profiles import Profile, fold
+from personalize.stages import with_stage
 from personalize.values import NumberRange
 from personalize.view import View
 
@@ -73,9 +75,10 @@ def visitor_of(plan: Plan, case: syntax.Case) -> tuple[Profile, Context, int]:
     if traits:
         profile.traits = [[0, dict(traits)]]
     profile.owns = dict.fromkeys(_texts(given.get("owns")) or (), now)
-    if not consent.isdisjoint({"analytics", "personalization"}):
-        for event in _events(plan, case, facts, now):
-            profile = fold(plan, profile, event, now)
+    collected = not consent.isdisjoint({"analytics", "personalization"})
+    for event in _events(plan, case, facts, now) if collected else ():
+        profile = fold(plan, profile, event, event.time)
+        profile = with_stage(plan, profile, Context(facts, consent), event.time)
     visits: Any = given.get("visits")
     if visits is not None:
         _count_visits(profile, visits, now)
@@ -135,7 +138,7 @@ def _segments(plan: Plan, view: View, what: str, expected: Any) -> Iterator[Fail
         if segment.holds(view) is not wanted:
             expectation = f"{'' if wanted else 'not '}in segment {segment.name}"
             actual = "not in it" if wanted else "in it"
-            why = f"segment {segment.name}: {english.segment(segment.lacking(view))}"
+            why = english.in_segment(segment.name, segment.lacking(view))
             yield Failure(what, expectation, actual, (why,))
 
 
@@ -156,7 +159,7 @@ def _score_or_placement(plan: Plan, view: View, what: str, expected: Any) -> Ite
     kind, _, name = what.partition(" ")
     score = (plan.scores if kind == "score" else plan.interests)[name.lower()]
     if not expected.holds(score.value(view)):
-        why = tuple(score_lines(explained_score(kind, score, view)))
+        why = tuple(map(str, score_lines(explained_score(kind, score, view))))
         yield Failure(what, phrasing.number_range(expected), phrasing.number(score.value(view)), why)
 
 
@@ -164,7 +167,7 @@ def _placement(plan: Plan, view: View, what: str, expected: Any) -> Iterator[Fai
     (decision,) = decide_in(view, plan, [what], explain=True)
     shown = decision.block or "nothing"
     if shown.lower() not in map(str.lower, expected):
-        yield Failure(what, phrasing.one_of(expected), shown, tuple(decision_lines(decision)))
+        yield Failure(what, phrasing.one_of(expected), shown, tuple(map(str, decision_lines(decision))))
 
 
 def _texts(value: Any) -> Sequence[str] | None:

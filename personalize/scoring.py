@@ -60,7 +60,7 @@ class Score:
         self.grants = tuple(grants)
         # In the same order, and each as its line says, so that the lines add up to the last digit.
         given = (expression("known += {}", grant.points) for grant in grants)
-        self.value = once(self, Expression("known = 0.0"), *given)
+        self.value = once(Expression("known = 0.0"), *given)
         self._points = tuple(value_of(grant.points) for grant in grants)
 
     def lines(self, view: View) -> list[Line]:

@@ -6,10 +6,10 @@ has refused cycles by then. What a view found out is kept in the view's memo.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from personalize.condition import AllOf, Condition
-from personalize.decision import Unmet
+from personalize.decision import Reached, Unmet
 from personalize.expression import expression, first, once
 from personalize.view import View
 
@@ -35,7 +35,7 @@ class Segment:
     def fill(self, conditions: Sequence[Condition]) -> None:
         """Set what the visitor must fulfil."""
         self._needs = AllOf(conditions)
-        self.holds = once(self, expression("known = True if {} else False", self._needs.holds))
+        self.holds = once(expression("known = True if {} else False", self._needs.holds))
 
     def lacking(self, view: View) -> Unmet | None:
         """Return the first condition that keeps the visitor out, None for one who is in it."""
@@ -45,30 +45,60 @@ class Segment:
 class Ladder:
     """Steps from top to bottom of which the first that fits is the visitor's: stages, temperatures.
 
-    `name` gives the name of the visitor's step, "" when there is none.
+    `name` gives the name of the visitor's step, "" when there is none. With `forward_only` the furthest step that the
+    profile has reached is the least that the visitor has.
     """
 
-    __slots__ = ("_needs", "name", "steps")
+    __slots__ = ("_needs", "_places", "forward_only", "name", "steps")
 
     name: Callable[[View], str]
 
     def __init__(self) -> None:
+        self.forward_only = False
         self.fill(())
 
     def fill(self, steps: Sequence[tuple[str, Sequence[Condition]]]) -> None:
         """Set the steps: names with their conditions."""
         self.steps = tuple((name, tuple(conditions)) for name, conditions in steps)
         self._needs = tuple(AllOf(conditions) for _, conditions in self.steps)
+        self._places = {name.lower(): place for place, (name, _) in enumerate(self.steps)}
         names = (*(name for name, _ in self.steps), "")
-        find = first(True, [needs.holds for needs in self._needs])
-        self.name = once(self, expression("known = {}[{}(view)]", names, find))
+        found = expression("{}(view)", first(True, [needs.holds for needs in self._needs]))
+        if self.forward_only:
+            found = expression("{}(view, {})", _not_behind(self._places), found)
+        self.name = once(expression("known = {}[{}]", names, found))
 
-    def considered(self, view: View) -> list[tuple[str, Unmet | None]]:
-        """Return the steps down to the visitor's own, each with its first condition that is unmet, None for its own."""
-        found = []
+    def place(self, name: str) -> int:
+        """Return how many steps stand above this one; for a name that the ladder does not have, all of them."""
+        return self._places.get(name.lower(), len(self.steps))
+
+    def considered(self, view: View) -> list[tuple[str, Unmet | Reached | None]]:
+        """Return the steps down to the visitor's own, each with its first condition that is unmet, None for its own.
+
+        A step that is the visitor's only because it was reached before has the day of that.
+        """
+        own = self.name(view)
+        found: list[tuple[str, Unmet | Reached | None]] = []
         for (name, _), needs in zip(self.steps, self._needs, strict=True):
             lacking = needs.unmet(view)
-            found.append((name, lacking))
-            if lacking is None:
-                break
+            if name != own:
+                found.append((name, lacking))
+                continue
+            found.append((name, None if lacking is None else _reached(view)))
+            break
         return found
+
+
+def _not_behind(places: Mapping[str, int]) -> Callable[[View, int], int]:
+    """Return the function that puts a step before the furthest that the profile has reached in its place."""
+
+    def place_of(view: View, place: int) -> int:
+        furthest = view.profile.furthest
+        reached = places.get(furthest[0].lower(), -1) if furthest else -1
+        return place if reached < 0 or 0 <= place < reached else reached
+
+    return place_of
+
+
+def _reached(view: View) -> Reached:
+    return Reached(f"{view.plan.calendar.local(view.profile.furthest[1]):%Y-%m-%d}")

@@ -46,6 +46,19 @@ def collapsed(visits: Visits, now: int) -> Visits:
     return visits
 
 
+def merged(one: Visits, other: Visits) -> Visits:
+    """Return the visits of two browsers together: recent ones joined where they touch, older ones added up."""
+    if not one or not other:
+        return one or other
+    joined: list[int] = []
+    for first, last in sorted([*_pairs(one[2:]), *_pairs(other[2:])]):
+        if joined and first < joined[-1] + GAP_S:
+            joined[-1] = max(joined[-1], last)
+        else:
+            joined += (first, last)
+    return [one[0] + other[0], max(one[1], other[1]), *joined]
+
+
 def count(visits: Visits) -> int:
     """Return the number of visits, the present one included."""
     return visits[0] + (len(visits) - 2) // 2 if visits else 0

@@ -9,10 +9,12 @@ import os
 import sys
 from pathlib import Path
 
-from gateway.app import read_site_rules
+from gateway.app import clock
 from gateway.errors import StartupError
 from gateway.networks.data import FOLDER
 from gateway.networks.manifest import stamp_of
+from gateway.networks.own_list import read_own_list
+from gateway.rules_watch import RulesWatch
 from gateway.secrets import load_secrets
 from gateway.settings import Settings, load_settings
 from gateway.supervisor import Supervisor
@@ -44,13 +46,21 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = load_settings(config, os.environ, flags)
         secrets = load_secrets(settings.data, [site.key for site in settings.site])
-        rules = read_site_rules(settings)
+        _check_company_lists(settings)
+        rules = RulesWatch(settings, clock)
         _say_what_is_there(settings)
         asyncio.run(Supervisor(settings, secrets, rules).run())
     except (StartupError, RulesError) as err:
         print(err, file=sys.stderr)  # noqa: T201 - a command speaks to its user
         return 1
     return 0
+
+
+def _check_company_lists(settings: Settings) -> None:
+    """Raise OwnListInvalid, with every problem of the list, before anything is started with a broken one."""
+    for site in settings.site:
+        if site.companies:
+            read_own_list(Path(site.companies))
 
 
 def _say_what_is_there(settings: Settings) -> None:

@@ -25,9 +25,10 @@ from gateway.visitors import Job
 from gateway.wire import segment
 from personalize.decide import decide_in, summary_in
 from personalize.decision import Decision
-from personalize.explain import candidates_data
+from personalize.language import ENGLISH, Language, language_of
 from personalize.model import Context, Facts
 from personalize.profiles import Profile
+from personalize.receipts import candidates_data
 from personalize.view import View
 
 MOST_PLACEMENTS = 50
@@ -47,6 +48,7 @@ class Decisions:
         body = segment.decode_body(raw)
         placements = _placements(body)
         explain = _wants_receipts(desk, request)
+        language = _language(request) if explain else ENGLISH
         hit = desk.open(request, body)
         items = segment.items_of(body, required=False)
         intake = await desk.decode(hit, items, raw, "")
@@ -61,21 +63,24 @@ class Decisions:
         facts = _facts(intake)
         degraded = not all(job.done for job in (*intake.jobs, *([reader] if reader else [])))
         profile, context = _what_may_be_read(intake, reader, facts, degraded=degraded)
-        plan, now = hit.site.plan, hit.received
+        plan, now = hit.plan, hit.received
         view = View(plan, profile, context, now)
         decisions = decide_in(view, plan, placements, explain=explain)
         token_id = _token_id(desk, intake)
         answered = counted(outcomes)
         answered["placements"] = {
             d.placement: _shown(
-                d, desk.tokens.make(hit.site.key, token_id, d, plan.version, now) if token_id and d.block else None
+                d,
+                desk.tokens.make(hit.site.key, token_id, d, plan.version, now) if token_id and d.block else None,
+                language,
             )
             for d in decisions
         }
         if profile is not None:
             answered["visitor"] = summary_in(view, plan)
         if explain:
-            answered["explanation"] = explanation(view, plan)
+            answered["explanation"] = explanation(view, plan, language)
+        answered["version"] = plan.version
         answered["degraded"] = degraded
         answered["retry"] = late(outcomes)
         desk.count(outcomes)
@@ -119,6 +124,12 @@ def _wants_receipts(desk: Desk, request: Request) -> bool:
             hint="send Authorization: Bearer <admin_token> (see secrets.toml), and the write key in the body",
         )
     return True
+
+
+def _language(request: Request) -> Language:
+    """Return the language for the sentences of receipts: the query's `language`."""
+    asked = next((part[9:] for part in request.query.split(b"&") if part.startswith(b"language=")), b"")
+    return language_of(asked.decode("latin-1"))
 
 
 def _placements(body: dict[str, Any]) -> list[str]:
@@ -197,7 +208,7 @@ def _facts(intake: Intake) -> Facts:
     return enriched(hit, last.raw.get("context") or {}, last.event.properties)
 
 
-def _shown(decision: Decision, token: str | None) -> dict[str, Any]:
+def _shown(decision: Decision, token: str | None, language: Language) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "decision": token,
         "block": decision.block,
@@ -208,5 +219,5 @@ def _shown(decision: Decision, token: str | None) -> dict[str, Any]:
     if decision.html:
         shown["html"] = True
     if decision.receipt is not None:
-        shown["receipt"] = candidates_data(decision.receipt)
+        shown["receipt"] = candidates_data(decision.receipt, language)
     return shown

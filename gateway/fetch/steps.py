@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.durable import sync_folder
 from gateway.fetch.errors import FetchFailed, of_system
 from gateway.fetch.npm import Npm, Release, matches
 from gateway.fetch.progress import Progress
@@ -24,7 +25,7 @@ from gateway.fetch.sources import ASN, CITIES, LICENCE_WORDS, Source
 from gateway.networks.asn_csv import compile_list
 from gateway.networks.data import CityLists, Systems
 from gateway.networks.errors import DataBroken
-from gateway.networks.manifest import DataFile, DataSet, Manifest, read_manifest, sync_folder, write_manifest
+from gateway.networks.manifest import DataFile, DataSet, Manifest, read_manifest, write_manifest
 
 INCOMING = "incoming"
 _LOCK = "fetch.lock"

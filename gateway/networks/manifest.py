@@ -6,12 +6,12 @@ The manifest is replaced in one rename, after everything that it names is on dis
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.durable import replace_file
 from gateway.networks.errors import DataBroken
 
 NAME = "current.json"
@@ -90,22 +90,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Make this the current manifest, at once and durably; raises OSError."""
-    new = folder / f"{NAME}.new"
-    with new.open("wb") as file:
-        file.write(manifest.model_dump_json(indent=2).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(folder / NAME)
-    sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames inside a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    replace_file(folder / NAME, manifest.model_dump_json(indent=2).encode())
 
 
 def stamp_of(folder: Path) -> tuple[int, int, int] | None:

@@ -52,13 +52,19 @@ async def test_interest_in_prices_brings_the_demo_and_a_dismissal_the_next_block
     assert await title_of(page) == "Hei, nähdäänkö Insight toiminnassa?"
     assert await page.get_attribute(f"{HERO} .button", "href") == "/demo/esittely"
     await expect_panel(page, won_home_hero="book a demo", temperature="warm", stage="comparison")
-    await expect_panel(page, score_engagement="+16 for viewed /demo/hinnoittelu*", segment_pricing_intent="mukana")
+    await expect_panel(
+        page,
+        score_engagement="+16 sivun /demo/hinnoittelu*",
+        segment_pricing_intent="mukana",
+        segment_good_fit="Vaatii, että pisteet fit",
+    )
 
     async with page.expect_response(answered):
         await page.click("[data-tuttu-dismiss]")
     await expect(page.locator(HERO)).to_have_attribute("data-tuttu-block", re.compile("^(comparison guide)?$"))
     await expect_hero(page, gateway, "comparison guide")
-    await expect_panel(page, won_home_hero="comparison guide", fold_home_hero="book a demo Needs")
+    await expect_panel(page, won_home_hero="comparison guide", fold_home_hero="book a demo Lepää")
+    await expect(page.locator(".panel-body")).not_to_contain_text(re.compile("Needs|Stands after|lacks|missing|viewed"))
 
     stranger = await chromium.new_context(locale="fi-FI", viewport={"width": 1280, "height": 900})
     try:
@@ -89,6 +95,8 @@ async def test_on_a_phone_and_in_english(chromium: Browser, gateway: Gateway) ->
     assert await title_of(page) == "Hello, shall we show you Insight at work?"
     await page.tap(".panel-tab")
     await expect_panel(page, won_home_hero="book a demo en", temperature="warm", who="New visitor")
+    await expect_panel(page, segment_good_fit="Needs score fit at least 25 (is: 0)")
+    await expect(page.locator(".panel-body")).not_to_contain_text(re.compile("Vaatii|katselu|mukana"))
     await expect(page.locator(".panel")).to_be_in_viewport(ratio=0.9)
     await page.tap(".panel-close")
     await expect(page.locator(".panel")).to_be_hidden()
@@ -177,7 +185,7 @@ async def test_a_factory_is_a_good_fit_and_hot(context: BrowserContext, gateway:
     await page.click('[data-scenario="factory"]')
     await expect_panel(page, temperature="hot", score_fit="35", fact_company="Acme Oy")
     await expect(panel(page, "segment good fit").get_by_text("mukana", exact=True)).to_be_visible()
-    await expect(page.locator('[data-key="score fit"]')).to_contain_text("+20 for company industry")
+    await expect(page.locator('[data-key="score fit"]')).to_contain_text("+20 yrityksen toimiala on manufacturing")
 
 
 async def test_owners_of_pro_are_not_sold_pro(context: BrowserContext, gateway: Gateway, watched: Watched) -> None:
@@ -210,7 +218,7 @@ async def test_asking_for_a_demo_counts(context: BrowserContext, gateway: Gatewa
     await page.fill("#demo-email", "aino@factory.example")
     await page.click("form.card .button")
     await expect(page.locator(".thanks")).to_contain_text("nobody will really call")
-    await expect_panel(page, stage="purchase", score_engagement="+40 for did demo requested")
+    await expect_panel(page, stage="purchase", score_engagement="+40 did demo requested")
     events = [entry for entry in map(str, gateway.log()) if "demo requested" in entry or "Content Converted" in entry]
     assert len(events) == 2
     assert not [entry for entry in map(str, gateway.log()) if "Aino" in entry or "aino@" in entry]
@@ -224,7 +232,7 @@ async def test_the_panel_stays_useful_when_the_gateway_keeps_its_reasons(
     async def refuse(route: Route) -> None:
         await route.fulfill(status=401, json={"code": "bad_admin_token", "message": "", "hint": ""})
 
-    await context.route("**/v1/decide?explain=1", refuse)
+    await context.route("**/v1/decide?explain=1&**", refuse)
     page = await context.new_page()
     await read(page, gateway, "")
     await expect(page.locator(".panel-body")).to_contain_text("vain samalle koneelle")

@@ -152,6 +152,18 @@ def test_static_files_go_out_as_they_are_with_their_media_type() -> None:
     assert sum(len(file.body) for path, file in files.items() if path.endswith((".js", ".css"))) < 60_000
 
 
+def test_the_panel_says_everything_in_both_languages_and_reads_no_sentence_of_the_engine() -> None:
+    files = site.files()
+    fi, en = (
+        re.findall(r"^  (\w+):", part, re.MULTILINE)
+        for part in re.findall(r"const \w\w = \{\n(.*?)\n\};", files["words.js"].body.decode(), re.DOTALL)
+    )
+    assert fi == en
+    assert "language=${root.lang}" in files["panel.js"].body.decode()
+    for word in ("Needs", "Stands", "Vaatii", "lacks"):
+        assert word not in files["panel-view.js"].body.decode()
+
+
 def test_what_is_filled_in_is_escaped() -> None:
     text = site.files()["en/jobs"].body.decode()
     assert "&lt;" not in text

@@ -10,6 +10,7 @@ import pytest
 
 from gateway import erasure
 from gateway.ports import VisitorKey
+from gateway.rules_watch import RulesWatch
 from gateway.secrets import Secrets
 from gateway.settings import load_settings
 from gateway.supervisor import Supervisor
@@ -47,7 +48,9 @@ async def test_an_entry_that_cannot_be_read_does_not_end_the_sweep(monkeypatch: 
 
 
 async def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    supervisor = Supervisor(load_settings(None, {}, {}), Secrets(("k" * 32,), "p", "t", {"demo": "s"}), {})
+    settings = load_settings(None, {}, {})
+    secrets = Secrets(("k" * 32,), "p", "t", {"demo": "s"})
+    supervisor = Supervisor(settings, secrets, RulesWatch(settings, clock=lambda: 0))
     tries = 0
 
     async def live(number: int, listener: socket.socket, store_url: str) -> str:

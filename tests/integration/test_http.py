@@ -339,7 +339,7 @@ def test_a_site_of_ones_own_serves_no_demo(tmp_path: Path) -> None:
 def test_liveness_readiness_and_metrics(client: httpx.Client, gateway: Gateway) -> None:
     assert client.get("/live").status_code == 200
     assert httpx.get(f"{gateway.internal}/live").status_code == 200
-    assert httpx.get(f"{gateway.internal}/ready").json() == {"ready": True, "reasons": []}
+    assert httpx.get(f"{gateway.internal}/ready").json() == {"ready": True, "reasons": [], "notes": []}
     metrics = gateway.metrics()
     outcomes = sum(n for key, n in metrics.items() if key[0] == "tuttu_events_total")
     assert metrics[("tuttu_events_received_total",)] == outcomes

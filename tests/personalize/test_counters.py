@@ -33,6 +33,11 @@ def test_a_row_gives_back_what_went_in(days: list[int]) -> None:
     assert [day for day, _ in counters.days(row)] == sorted(set(days), reverse=True)
 
 
+@given(DAYS, DAYS)
+def test_merged_rows_hold_the_occurrences_of_both(one: list[int], other: list[int]) -> None:
+    assert counters.merged(row_of(one), row_of(other)) == row_of([*one, *other])
+
+
 @given(DAYS, st.integers(19_990, 20_130))
 def test_pruning_takes_old_days_and_keeps_the_total(days: list[int], floor: int) -> None:
     row = counters.pruned(row_of(days), floor)

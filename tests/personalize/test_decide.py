@@ -240,13 +240,17 @@ def test_receipts_say_of_every_candidate_why_it_won_or_lost() -> None:
         (
             "rest after dismiss: 14 days",
             "Dismissed",
-            "14 days of rest after it was dismissed (is: dismissed 3 days ago, rests until 2026-12-01 10:00)",
+            "Rests until 2026-12-01 10:00, because the visitor dismissed it 3 days ago.",
         ),
-        ("rest after click: forever", "Clicked", "never clicked before (is: clicked 3 days ago, rests forever)"),
-        ("show at most: once per week", "Shown", "a block shown less than once per week (is: shown once)"),
-        ("until: 2026-11-19", "", "a time until 2026-11-19 (is: 2026-11-20 10:00)"),
-        ("not for owners of: pro", "", "a visitor who does not own pro (is: owns pro)"),
-        ("when: [{visits: 9}]", "", "visits 9 (is: 1)"),
+        ("rest after click: forever", "Clicked", "Never shown again, because the visitor clicked it 3 days ago."),
+        (
+            "show at most: once per week",
+            "Shown",
+            "Is shown at most once per week; was shown once in the last 7 days.",
+        ),
+        ("until: 2026-11-19", "", "Ended 2026-11-19; it is 2026-11-20 10:00."),
+        ("not for owners of: pro", "", "Not for owners of pro; the visitor owns pro."),
+        ("when: [{visits: 9}]", "", "Needs visits 9 (is: 1)."),
     ],
 )
 def test_a_receipt_names_the_first_thing_that_failed_with_the_visitors_own_value(
@@ -260,7 +264,7 @@ def test_a_receipt_names_the_first_thing_that_failed_with_the_visitors_own_value
     (decision,) = asked(visitor, "slot")
     assert decision.receipt is not None
     it, rest = decision.receipt.candidates
-    assert (it.outcome, english.candidate(it)) == ("lost", f"Needs {why}.")
+    assert (it.outcome, english.candidate(it)) == ("lost", why)
     assert it.where.startswith("rules.yaml:")
     assert (rest.block, rest.outcome) == ("rest", "won")
 

@@ -1,10 +1,27 @@
 from __future__ import annotations
 
-import orjson
+import math
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
-from personalize.explain import as_data, explain, plain_lines
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from personalize import rule_tests
+from personalize.explain import Explanation, as_data, explain
+from personalize.explain_scores import explained_score, shares
+from personalize.explain_text import explained_lines, score_lines
+from personalize.language import LANGUAGES, Language
+from personalize.loader import load
+from personalize.plan import Plan, compile_rules
+from personalize.receipts import packed
 from tests.fakes.visitor import Visitor, plan_of
 
+VECTORS = Path(__file__).parents[1] / "vectors"
 RULES = """
 scores:
   - {score: engagement, half-life: 14 days, points: [{give: 8, for viewed: /hinta*, at most: 2 times per day}]}
@@ -17,18 +34,26 @@ placements:
 """
 
 
+def explained(visitor: Visitor, placements: list[str] | None = None) -> Explanation:
+    return explain(visitor.plan, visitor.profile, visitor.context, visitor.now, placements)
+
+
 def test_an_explanation_reads_as_plain_lines() -> None:
     visitor = Visitor(plan_of(RULES)).viewed("/hinta", days=14).viewed("/hinta", times=3)
-    explained = explain(visitor.plan, visitor.profile, visitor.context, visitor.now)
-    assert list(plain_lines(explained)) == [
+    assert list(map(str, explained_lines(explained(visitor)))) == [
         "2026-11-20 10:00, 2 visits",
-        "score engagement 20, halves every 14 days",
-        "  +20 for viewed /hinta*, at most twice per day: 3 times on 2 days  (rules.yaml:3:54)",
-        "interest api 0",
-        "segment keen: in it",
+        "",
+        "score engagement 20, halves every 14 days  (rules.yaml:3:5)",
+        "  +20 viewed /hinta*, at most twice per day: 3 times on 2 days  (rules.yaml:3:54)",
+        "      2026-11-20  2 (of 3) \N{MULTIPLICATION SIGN} 8 = 16",
+        "      2026-11-06  1 \N{MULTIPLICATION SIGN} 8 \N{MULTIPLICATION SIGN} 0.5 = 4",
+        "interest api 0  (rules.yaml:4:13)",
+        "",
+        "segment keen: in it  (rules.yaml:5:12)",
+        "",
         "stage buyer",
         "  buyer: fits",
-        "temperature none",
+        "",
         "placement hero: offer (rule)",
         "  won  offer: It is the first that fits.  (rules.yaml:9:14)",
         '  lost hello: Stands after "offer", which fits.  (rules.yaml:9:79)',
@@ -36,14 +61,195 @@ def test_an_explanation_reads_as_plain_lines() -> None:
 
 
 def test_an_explanation_is_data_too() -> None:
-    visitor = Visitor(plan_of(RULES)).viewed("/hinta")
+    visitor = Visitor(plan_of(RULES)).viewed("/hinta", days=14).viewed("/hinta", times=3)
+    found = orjson.loads(orjson.dumps(as_data(explained(visitor))))
+    (line,) = found["scores"][0]["lines"]
+    assert line["rule"] == "viewed /hinta*"
+    assert (line["each"], line["cap"], line["count"], line["days"]) == (8, {"count": 2, "days": 1}, 3, 2)
+    assert line["by_day"] == [
+        {"date": "2026-11-20", "happened": 3, "counted": 2, "weight": 1, "points": 16, "shown": "16"},
+        {"date": "2026-11-06", "happened": 1, "counted": 1, "weight": 0.5, "points": 4, "shown": "4"},
+    ]
     visitor.context.unread = "no_consent"
-    explained = explain(visitor.plan, visitor.profile, visitor.context, visitor.now, ["hero", "nowhere"])
-    found = orjson.loads(orjson.dumps(as_data(explained)))
+    found = orjson.loads(orjson.dumps(as_data(explained(visitor, ["hero", "nowhere"]), LANGUAGES["fi"])))
     assert found["unread"] == "no_consent"
     assert found["scores"][0]["lines"][0]["points"] == 0
-    assert found["segments"][0]["why"] == "not in it, lacks score engagement at least 20 (is: 0)"
+    lacking = found["segments"][0]["lacking"]
+    assert lacking == {
+        "head": "score",
+        "rule": "score engagement at least 20",
+        "where": "rules.yaml:5:55",
+        "actual": 0,
+        "why": "Vaatii, että pisteet engagement ovat vähintään 20 (nyt 0).",
+    }
     assert [d["block"] for d in found["decisions"]] == ["hello", None]
-    lines = list(plain_lines(explained))
-    assert lines[0] == "2026-11-20 10:00, 0 visits, profile not read (no_consent)"
+    offer, hello = found["decisions"][0]["candidates"]
+    assert (offer["because"], offer["unmet"]["head"]) == ("unmet", "in segment")
+    assert offer["unmet"]["actual"] == [{"segment": "keen", "lacking": lacking}]
+    assert (hello["because"], hello["unmet"], hello["other"]) == ("fallback", None, None)
+    lines = list(map(str, explained_lines(explained(visitor, ["hero", "nowhere"]))))
+    assert lines[0] == "2026-11-20 10:00, 0 visits, profile not read: the visitor has not allowed personalization"
     assert lines[-1] == "placement nowhere: no such placement (unknown)"
+
+
+SHAPES = """
+segments: [{{segment: keen, when: [{{viewed: /keen}}]}}]
+placements:
+  - placement: hero
+    blocks: [{{block: offer, {what}, content: {{title: x}}}}, {{block: hello, content: {{title: y}}}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "head", "actual", "short"),
+    [
+        ("when: [{viewed: /a, at least: 3 times}]", "viewed", {"times": 2, "days": 1, "total": 2}, [2, 1, 2]),
+        ("when: [{country: FI}]", "country", "SE", "SE"),
+        ("when: [{last visit: less than 2 hours ago}]", "last visit", 259_200_000, 259_200_000),
+        ("when: [{company: {name: Acme}}]", "company", {"name": None}, {"name": None}),
+        ("when: [{consent: email}]", "consent", ["analytics", "personalization"], ["analytics", "personalization"]),
+        ("not for owners of: pro", "owners", ["pro"], ["pro"]),
+        ("show at most: once per week", "cap", 1, 1),
+        (
+            "rest after dismiss: 14 days",
+            "rest",
+            {"ago_ms": 259_200_000, "until": "2026-12-01 10:00"},
+            [259_200_000, "2026-12-01 10:00"],
+        ),
+        ("until: 2026-11-01", "schedule", "2026-11-20 10:00", "2026-11-20 10:00"),
+    ],
+)
+def test_what_the_visitor_has_is_data_for_programs_and_for_the_log(
+    what: str, head: str, actual: object, short: object
+) -> None:
+    plan = plan_of(SHAPES.format(what=what))
+    visitor = Visitor(plan, country="SE").viewed("/a", times=2).is_known_by(owns=["Pro"])
+    visitor.reacted("Shown", "offer", days=3).reacted("Dismissed", "offer", days=3)
+    (decision,) = explained(visitor, ["hero"]).decisions
+    found = orjson.loads(orjson.dumps(as_data(explained(visitor, ["hero"]))))
+    unmet = found["decisions"][0]["candidates"][0]["unmet"]
+    assert (unmet["head"], unmet["actual"]) == (head, actual)
+    for_log = orjson.loads(orjson.dumps(packed(decision.receipt)))
+    place, rule = unmet["where"], unmet["rule"]
+    assert for_log == [
+        ["offer", "lost", "unmet", place, None, [head, rule, short]],
+        ["hello", "won", "fallback", for_log[1][3]],
+    ]
+
+
+def test_the_log_keeps_the_parts_of_logic_and_of_segments() -> None:
+    plan = plan_of(SHAPES.format(what="when: [{any of: [{in segment: keen}, not: {country: SE}]}]"))
+    (decision,) = explained(Visitor(plan, country="SE"), ["hero"]).decisions
+    offer, _ = packed(decision.receipt)
+    assert orjson.loads(orjson.dumps(offer[5])) == [
+        "any of",
+        "any of (in segment keen; not country SE)",
+        [
+            ["in segment", "in segment keen", [["keen", ["viewed", "viewed /keen", [0, 0, 0]]]]],
+            ["not", "not country SE", [["country", "country SE", "SE"]]],
+        ],
+    ]
+
+
+# -- points that add up -----------------------------------------------------------------------------------------------
+ADDING = plan_of("""
+scores:
+  - score: fading
+    half-life: 14 days
+    points:
+      - {give: 0.1, for viewed: /a}
+      - {give: 0.7, for viewed: /b, at most: 2 times per day}
+      - {give: -3.33, for viewed: /c, at most: 5 times per 30 days}
+      - {give: 20, for country: [FI, SE]}
+  - score: lasting
+    points:
+      - {give: 0.35, for viewed: /a}
+      - {give: 1.1, for viewed: /b, at most: 3 times ever}
+      - {give: 2, for viewed: /c, at most: once per week}
+""")
+VISITS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 120), st.integers(1, 4)), max_size=25)
+
+
+@given(VISITS)
+def test_shown_points_add_up_to_the_shown_score_and_exact_ones_to_the_exact(visits: list[tuple[str, int, int]]) -> None:
+    visitor = Visitor(ADDING, country="FI")
+    for page, days, times in visits:
+        visitor.viewed(f"/{page}", days=days, times=times)
+    view = visitor.view()
+    for score in ADDING.scores.values():
+        found = explained_score("score", score, view)
+        exact = 0.0
+        for line in found.lines:
+            exact += line.points
+            assert sum(day.shown for day in line.by_day) == line.shown or not line.by_day
+            assert math.fsum(day.points for day in line.by_day) == pytest.approx(line.points) or not line.by_day
+            assert sum(day.counted for day in line.by_day) == line.count or not line.by_day
+            assert all(day.happened >= day.counted > 0 for day in line.by_day)
+            assert abs(line.shown / 100 - line.points) < 0.0101
+            assert all(abs(day.shown / 100 - day.points) < 0.0101 for day in line.by_day)
+        assert exact == found.value == score.value(view)
+        assert found.shown == round(round(found.value, 2) * 100)
+        for language in LANGUAGES.values():
+            printed_numbers_add_up(language, [str(line) for line in score_lines(found, language)])
+
+
+def printed_numbers_add_up(language: Language, lines: list[str]) -> None:
+    """Add what is printed, as a reader would."""
+    head, *rest = lines
+    shown = [number(found[0]) for line in rest if (found := re.match(r" +[+-][\d.,]+", line))]
+    of_days = [number(line.rpartition("= ")[2]) for line in rest if " = " in line]
+    printed = number(re.findall(r" (-?[\d.,]+)(?:,? |$)", head)[0].rstrip(","))
+    assert sum(shown) == printed
+    if of_days and language is LANGUAGES["en"]:  # the country has no days
+        assert sum(of_days) == printed - 20
+
+
+def number(text: str) -> Fraction:
+    return Fraction(text.strip().replace(",", "."))
+
+
+@given(st.lists(st.integers(-10_000_000, 10_000_000), min_size=1, max_size=30))
+def test_shares_add_up_and_round_up_or_down(millionths: list[int]) -> None:
+    parts = [n / 1_000_000 for n in millionths]
+    total = round(round(math.fsum(parts), 2) * 100)
+    units = shares(total, parts)
+    assert sum(units) == total
+    for unit, part in zip(units, parts, strict=True):
+        assert abs(unit - part * 100) < 1
+        assert unit == 0 or part != 0
+
+
+def test_a_third_three_times_is_one() -> None:
+    assert shares(100, [1 / 3, 1 / 3, 1 / 3]) == [34, 33, 33]
+    assert shares(0, []) == []
+
+
+def test_what_happened_before_the_kept_days_is_told_apart() -> None:
+    visitor = Visitor(ADDING).viewed("/a", days=200, times=4)
+    visitor.viewed("/a", days=1)
+    found = explained_score("score", ADDING.scores["lasting"], visitor.view())
+    days = [(day.date, day.happened, day.counted, day.weight) for day in found.lines[0].by_day]
+    assert days == [("2026-11-19", 1, 1, 1.0), ("", 4, 4, 1.0)]
+    assert [LANGUAGES[code].day(found.lines[0].by_day[1], 0.35) for code in ("en", "fi")] == [
+        "earlier     4 \N{MULTIPLICATION SIGN} 0.35 = 1.4",
+        "aiemmin     4 \N{MULTIPLICATION SIGN} 0,35 = 1,4",
+    ]
+
+
+# -- the reference ----------------------------------------------------------------------------------------------------
+def reference() -> tuple[Plan, Any]:
+    folder = VECTORS / "rules-example"
+    rules, problems = load({p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.yaml")})
+    assert rules is not None, problems
+    return compile_rules(rules, "Europe/Helsinki"), rules.tests
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_the_reference_visitor_is_explained_in_every_language(code: str) -> None:
+    """`explained.<language>.txt`: the first test of rules-example, and the one with the dismissed demo."""
+    plan, tests = reference()
+    said = []
+    for case in (tests[0], tests[3]):
+        found = explain(plan, *rule_tests.visitor_of(plan, case))
+        said += [LANGUAGES[code].of_test(case.name), *map(str, explained_lines(found, LANGUAGES[code])), ""]
+    assert "\n".join(said) == (VECTORS / f"explained.{code}.txt").read_text("utf-8")

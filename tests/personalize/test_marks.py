@@ -36,3 +36,24 @@ def test_at_the_cap_the_oldest_go_and_are_counted() -> None:
     assert len(marks.packed) == MOST * 9
     assert prints(1)[0] not in marks
     assert prints(1, MOST + 4)[0] in marks
+
+
+def test_united_marks_know_the_messages_of_both_and_the_order_does_not_matter() -> None:
+    one, _ = Marks().added(prints(3), NOW)
+    other, _ = Marks().added([*prints(1), *prints(2, 10)], NOW + HOUR)
+    both, gone = one.united(other)
+    assert (both.packed, gone) == (other.united(one)[0].packed, 0)
+    assert all(p in both for p in (*prints(3), *prints(2, 10)))
+    assert len(both.packed) == 5 * 9
+    later, _ = both.added(prints(1, 20), NOW + 49 * HOUR)
+    assert prints(1)[0] in later, "a message that both know is kept as long as the later mark"
+    assert prints(1, 1)[0] not in later
+
+
+def test_united_marks_let_the_oldest_go_at_the_cap() -> None:
+    one, _ = Marks().added(prints(MOST), NOW)
+    other, _ = Marks().added(prints(5, MOST), NOW + HOUR)
+    both, gone = one.united(other)
+    assert gone == 5
+    assert all(p in both for p in prints(5, MOST))
+    assert len(both.packed) == MOST * 9

@@ -71,7 +71,7 @@ def test_a_failure_explains_itself() -> None:
         "placement slot: hello (fallback)",
         "  lost offer: Needs visits 3 (is: 0).  (rules.yaml:8:61)",
     )
-    assert score.explanation == ("score s 0",)
+    assert score.explanation == ("score s 0  (rules.yaml:2:10)",)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ def one_grant(half_life: int | None, cap: str) -> str:
     return f"scores: [{{score: s, {decay}points: [{{give: 3, for viewed: /a{most}}}]}}]"
 
 
+EDGES = [day * 24 * 60 + minute for day in (1, 6, 7, 8, 29, 30, 31, 88, 89, 90) for minute in (-1, 0, 1)]
+"""Minutes around the days at which caps and the kept days end."""
+
 PLANS = {(half, cap): plan_of(one_grant(half, cap)) for half in HALF_LIVES for cap in CAPS}
 
 
@@ -51,7 +54,7 @@ def expected(ages: Counter[int], half_life: int | None, cap: str) -> float:
 
 @given(
     st.sampled_from(sorted(PLANS, key=str)),
-    st.lists(st.integers(0, 100 * 24 * 60), max_size=30),
+    st.lists(st.integers(0, 100 * 24 * 60) | st.sampled_from(EDGES), max_size=30),
     # Nights around both daylight-saving changes of Europe/Helsinki in 2026, and an ordinary day.
     st.sampled_from(
         ["2026-03-29 00:10", "2026-03-29 23:50", "2026-10-25 03:30", "2026-10-25 23:59", "2026-07-01 12:00"]

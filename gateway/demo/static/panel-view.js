@@ -28,8 +28,8 @@ function make(tag, attributes, ...children) {
 }
 
 const section = (title, ...children) => make("section", {}, make("h3", {}, title), ...children);
+/** Names and descriptions stand as they are written in the rules, which are in English here. */
 const english = (text, attributes = {}) => make("span", { lang: "en", ...attributes }, text);
-const number = (value) => String(Math.round(value * 10) / 10).replace("-", "−");
 
 function standing(answer, said, consent) {
   const read = !said.unread;
@@ -55,7 +55,7 @@ function permission(consent) {
 }
 
 function step(label, { kind, name, steps }) {
-  const whys = steps.map(([what, why]) => make("li", { lang: "en" }, make("b", {}, what), ` ${why}`));
+  const whys = steps.map((each) => make("li", {}, make("b", { lang: "en" }, each.name), ` ${each.lacking?.why ?? each.why}`));
   return make(
     "div",
     { "data-key": kind, class: `step ${kind} is-${name}` },
@@ -80,7 +80,7 @@ function placement(name, decision, here) {
       "div",
       { class: "winner", "data-key": `won ${name}` },
       make("b", { lang: "en" }, decision.block ?? "–"),
-      make("p", { lang: "en" }, winner?.why ?? decision.reason),
+      make("p", {}, winner?.why ?? decision.reason),
       where(winner?.where),
     ),
     here ? difference(name, decision) : null,
@@ -102,24 +102,31 @@ function difference(name, { block, content }) {
 /** Put blocks that lost for one and the same reason together, those of the other language last. */
 function grouped(losers) {
   const groups = new Map();
-  for (const { block, why } of losers) groups.set(why, [...(groups.get(why) ?? []), block]);
-  const byLanguage = ([why]) => Number(why.startsWith("Needs language") || why.startsWith("Needs not language"));
-  return [...groups].sort((a, b) => byLanguage(a) - byLanguage(b));
+  for (const { block, why, unmet } of losers) {
+    const group = groups.get(why) ?? { why, blocks: [], other: Number(isAboutLanguage(unmet)) };
+    group.blocks.push(block);
+    groups.set(why, group);
+  }
+  return [...groups.values()].sort((a, b) => a.other - b.other);
 }
 
-function loser([why, blocks]) {
-  return make("li", { lang: "en" }, make("p", {}, make("b", {}, blocks.join(", ")), ` ${why}`));
+function isAboutLanguage(unmet) {
+  return unmet?.head === "language" || (unmet?.head === "not" && unmet.actual[0].head === "language");
+}
+
+function loser({ why, blocks }) {
+  return make("li", {}, make("p", {}, make("b", { lang: "en" }, blocks.join(", ")), ` ${why}`));
 }
 
 const where = (place) => (place ? make("code", {}, place.replace(/:\d+$/, "")) : null);
 
-function score({ kind, name, value, half_life: halfLife, lines }) {
+function score({ kind, name, value, shown, half_life: halfLife, lines }) {
   const most = kind === "score" ? MOST_POINTS : MOST_INTEREST;
   const given = lines.filter((line) => line.count);
   return make(
     "div",
     { class: `score ${kind}`, "data-key": `${kind} ${name}` },
-    make("p", {}, english(name, { class: "name" }), ` ${words[kind]}`, make("b", {}, number(value))),
+    make("p", {}, english(name, { class: "name" }), ` ${words[kind]}`, make("b", {}, signed(shown))),
     bar(value / most),
     make("ul", {}, ...(given.length ? given.map(point) : [make("li", { class: "none" }, words.noPoints)])),
     make("p", { class: "decay" }, halfLife ? words.halves(halfLife) : words.lasting),
@@ -133,20 +140,19 @@ function bar(share) {
   return make("div", { class: "bar", "aria-hidden": "true" }, filled);
 }
 
-function point({ points, count, days, text }) {
-  const onDays = days ? ` on ${days} ${days === 1 ? "day" : "days"}` : "";
-  const counted = days || count > 1 ? `: ${count === 1 ? "once" : `${count} times`}${onDays}` : "";
-  const sign = points < 0 ? "" : "+";
-  return make("li", { lang: "en" }, make("b", {}, sign + number(points)), ` for ${text}${counted}`);
+function point({ points, shown, what }) {
+  return make("li", {}, make("b", {}, (points < 0 ? "" : "+") + signed(shown)), " ", make("span", {}, what));
 }
 
-function segment({ name, about, holds, why }) {
+const signed = (text) => text.replace("-", "\u2212");
+
+function segment({ name, about, holds, lacking }) {
   return make(
     "li",
     { class: holds ? "in" : "out", "data-key": `segment ${name}` },
     make("b", {}, english(name), make("i", {}, holds ? words.inside : words.outside)),
-    about ? make("p", { lang: "en" }, about) : null,
-    make("p", { lang: "en", class: "why" }, why),
+    about && document.documentElement.lang === "en" ? make("p", {}, about) : null,
+    lacking ? make("p", { class: "why" }, lacking.why) : null,
   );
 }
 

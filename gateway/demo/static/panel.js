@@ -9,11 +9,11 @@ import { drawing } from "./panel-view.js";
 import { tell } from "./sdk.js";
 import { words } from "./words.js";
 
-const EXPLAIN = "/v1/decide?explain=1";
 const SETTLE_MS = 120;
 const FACTORY = { name: "Acme Oy", industry: "manufacturing", employees: 120 };
 
 const root = document.documentElement;
+const EXPLAIN = `/v1/decide?explain=1&language=${root.lang}`;
 const panel = document.querySelector(".panel");
 const tab = document.querySelector(".panel-tab");
 const body = panel.querySelector(".panel-body");

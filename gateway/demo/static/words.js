@@ -1,4 +1,5 @@
-// The panel's own words. What the engine says (why a block won, what gave points) comes from the gateway in English.
+// The panel's own words. What the engine says (why a block won, what gave points) comes from the gateway in the page's
+// language.
 
 const fi = {
   returning: "Palaava kävijä",
@@ -16,7 +17,7 @@ const fi = {
   scores: "Pisteet",
   score: "pisteet",
   interest: "kiinnostus",
-  halves: (days) => `puoliintuu ${days} päivässä`,
+  halves: (days) => `puoliintumisaika ${days} päivää`,
   lasting: "ei vanhene",
   noPoints: "Ei vielä pisteitä.",
   segments: "Segmentit",

@@ -1,0 +1,181 @@
+"""`tuttu explain VISITOR`: why a real visitor of a running installation sees what they see. It only reads.
+
+Exit codes: 0 good, 1 no such visitor or no store, 2 usage (no such site or placement, no rules).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import orjson
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from gateway.app import clock
+from gateway.commands.rules import GOOD, USAGE, Subparsers, UsageError, load_folder
+from gateway.commands.rules_explain import add_options
+from gateway.commands.showing import asked_placements, show, show_json
+from gateway.counting import FOLDER
+from gateway.edge.explaining import known_of
+from gateway.errors import StartupError
+from gateway.identity.consent import allows_reading, in_force
+from gateway.identity.visitor import COOKIE, hashed
+from gateway.last_good import read_last_good
+from gateway.ports import VisitorKey
+from gateway.settings import Settings, SiteSettings, load_settings
+from gateway.store import keys
+from gateway.store.address import parse_address
+from gateway.store.folder import socket_path
+from personalize import documents
+from personalize.errors import RulesInvalid
+from personalize.explain import as_data, explain_in
+from personalize.explain_text import Line, explained_lines
+from personalize.language import LANGUAGES
+from personalize.loader import load
+from personalize.model import Context
+from personalize.plan import Plan, compile_rules
+from personalize.profiles import Profile
+from personalize.suggest import quoted, unknown
+from personalize.view import View, without_request
+
+COULD_NOT = 1
+_TIMEOUT_S = 5
+
+
+class _NotFound(Exception):
+    """There is nothing to explain; the message is a whole sentence."""
+
+
+@dataclass(slots=True, frozen=True)
+class _Found:
+    """A visitor as stored, and the rules of their site."""
+
+    key: VisitorKey
+    profile: Profile
+    plan: Plan
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the command and its flags."""
+    parser = commands.add_parser("explain", help="say why a visitor of a running gateway sees what they see")
+    parser.add_argument(
+        "visitor",
+        metavar="VISITOR",
+        help=f"the value of the cookie {COOKIE}, or its part up to the dot; or known:USER-ID",
+    )
+    parser.add_argument("--site", metavar="KEY", help="the visitor's site (default: the first one)")
+    parser.add_argument("--data", metavar="DIR", help="the gateway's data folder (data)")
+    parser.add_argument("--redis", metavar="URL", help="the store, where it is not the embedded one")
+    parser.add_argument("--config", metavar="FILE", type=Path, help="settings file (tuttu.toml, if there is one)")
+    parser.add_argument("--rules", metavar="DIR", help="other rules than those that are live")
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explain a visitor, and return the exit code."""
+    config = args.config or (Path("tuttu.toml") if Path("tuttu.toml").exists() else None)
+    try:
+        settings = load_settings(config, os.environ, {"data": args.data, "redis": args.redis})
+        site = _site(settings, args.site)
+        plan = _plan(settings, site, args.rules)
+        key = visitor_key(site.key, args.visitor)
+        _show(args, site, _Found(key, _profile(settings, key), plan))
+    except UsageError as error:
+        return _refused(str(error), USAGE)
+    except (_NotFound, StartupError) as error:
+        return _refused(str(error), COULD_NOT)
+    return GOOD
+
+
+def visitor_key(site: str, text: str) -> VisitorKey:
+    """Return whom a text on the command line names: a cookie, `known:<user id>`, or `a:…` and `k:…` as in the log."""
+    kind, colon, rest = text.partition(":")
+    if colon and kind == "known":
+        return VisitorKey(site, "k", hashed(site, "u", rest))
+    if colon and kind in {"a", "k"}:
+        return VisitorKey(site, kind, rest)
+    return VisitorKey(site, "a", text.rpartition("=")[2].partition(".")[0])
+
+
+def _site(settings: Settings, key: str | None) -> SiteSettings:
+    sites = {site.key: site for site in settings.site}
+    if key is None:
+        return settings.site[0]
+    if key not in sites:
+        raise UsageError(unknown(key, list(sites), f"there is no site {quoted(key)}"))
+    return sites[key]
+
+
+def _plan(settings: Settings, site: SiteSettings, folder: str | None) -> Plan:
+    """Return the rules: those of the folder that was named, else those that are live, else the settings'."""
+    live = {} if folder else read_last_good(settings.data / FOLDER / site.key)
+    if live:
+        rules, problems = load(live)
+    elif folder or site.rules:
+        loaded = load_folder(Path(folder or site.rules), site.time_zone)
+        rules, problems = loaded.rules, loaded.problems
+    else:
+        raise UsageError(f"the site {quoted(site.key)} has no rules yet; name their folder with --rules DIR")
+    if rules is None:
+        raise UsageError(f"the rules have errors, see `tuttu rules check`:\n{RulesInvalid(problems)}")
+    return compile_rules(rules, site.time_zone)
+
+
+def _profile(settings: Settings, key: VisitorKey) -> Profile:
+    """Return the stored profile; raises _NotFound with what to do, StartupError for an address that is none."""
+    folder = settings.data / "store"
+    url = settings.redis or f"unix://{quote(str(socket_path(folder)))}"
+    where = str(parse_address(url)) if settings.redis else str(folder)
+    name = keys.visitor_name(key)
+    client = redis.Redis.from_url(
+        url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 0)
+    )
+    try:
+        with client:
+            document = client.get(keys.profile_prefix(keys.partition_of(name.encode())) + name)
+    except (RedisError, OSError) as error:
+        todo = "" if settings.redis else "; the gateway starts it: is it running, and is this its --data folder?"
+        raise _NotFound(f"no store answers at {where} ({error}){todo}") from error
+    if not isinstance(document, bytes):
+        raise _NotFound(
+            f"the site {quoted(key.site)} has no such visitor; ids are told apart by case, and whoever never consented "
+            "or was away for more than 400 days has no profile"
+        )
+    try:
+        profile = documents.decode(document)
+    except (orjson.JSONDecodeError, LookupError, TypeError) as error:
+        raise _NotFound(f"the stored profile cannot be read: {error}") from error
+    if profile.erased and not (profile.visits or profile.matchers or profile.traits or profile.seen):
+        raise _NotFound("the visitor was erased, and only the note of it is left")
+    return profile
+
+
+def _show(args: argparse.Namespace, site: SiteSettings, found: _Found) -> None:
+    now, profile, language = clock(), found.profile, LANGUAGES[args.language]
+    consent = in_force(None, profile, frozenset(site.consent), now)
+    seen = without_request(profile, known=found.key.kind == "k")
+    context = Context(seen.facts, consent, seen.known, "" if allows_reading(consent) else "no_consent")
+    view = View(found.plan, profile, context, now)
+    placements = asked_placements(found.plan, args.placement)
+    asked = [p.name for p in found.plan.placements.values()] if placements is None else placements
+    explanation = explain_in(view, found.plan, asked)
+    name = f"{found.key.kind}:{found.key.id}"
+    if args.format == "json":
+        data: Mapping[str, object] = as_data(explanation, language) | known_of(view)
+        show_json({"visitor": name, "site": site.key, "explanation": data})
+        return
+    show([Line(0, "title", language.of_visitor(name)), *explained_lines(explanation, language)])
+
+
+def _refused(why: str, code: int) -> int:
+    sys.stderr.write(f"tuttu explain: {why}\n")
+    return code
