@@ -39,7 +39,8 @@ class Block:
     """A candidate content for a placement.
 
     `checks` are its conditions and limits; `lacking` gives the place of the first of them that does not hold, or -1,
-    and `actual` what the visitor has there. `worth` gives what it is worth now. `starts` and `ends` bound its schedule (ms, the end excluded).
+    `actual` what the visitor has there, `worth` what the block is worth now. `starts` and `ends` bound its schedule
+    (ms, the end excluded).
     """
 
     __slots__ = (

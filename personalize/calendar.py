@@ -15,14 +15,14 @@ _MEMO_ENTRIES = 4096
 class Calendar:
     """Local days of one time zone, as day numbers (days from 1970-01-01 to the local date).
 
-    Every zone of the tz database is offset by whole quarter hours today, so the day and the hour of a quarter are
+    Every zone of the tz database is offset by whole quarter hours today, so what a quarter's clock shows is
     worked out once; the memo is bounded. Raises zoneinfo.ZoneInfoNotFoundError for a zone that does not exist.
     """
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
         self._tz = ZoneInfo(zone)
-        self._quarters: dict[int, tuple[int, int, str]] = {}
+        self._quarters: dict[int, tuple[int, int, tuple[str, ...]]] = {}
 
     def day(self, ms: int) -> int:
         """Return the day number of the local date at `ms` (milliseconds since 1970 UTC)."""
@@ -37,15 +37,16 @@ class Calendar:
     def text(self, ms: int) -> str:
         """Return the local date and minute at `ms`, as in `2026-11-20 10:00`."""
         quarter = ms // _QUARTER_MS
-        _, first, hour = self._quarters.get(quarter) or self._looked_up(quarter)
-        return f"{hour}:{first % 60 + ms // _MINUTE_MS % 15:02}"
+        return (self._quarters.get(quarter) or self._looked_up(quarter))[2][ms // _MINUTE_MS % 15]
 
-    def _looked_up(self, quarter: int) -> tuple[int, int, str]:
-        """Return a quarter's day number, the minute of the day at which it starts, and its date and hour as a text."""
+    def _looked_up(self, quarter: int) -> tuple[int, int, tuple[str, ...]]:
+        """Return a quarter's day number, the minute of the day at which it starts, and its minutes as texts."""
         if len(self._quarters) >= _MEMO_ENTRIES:
             self._quarters.clear()
         start = self.local(quarter * _QUARTER_MS)
-        found = (start.date() - _EPOCH).days, start.hour * 60 + start.minute, f"{start:%Y-%m-%d %H}"
+        hour = f"{start:%Y-%m-%d %H}"
+        texts = tuple(f"{hour}:{minute:02}" for minute in range(start.minute, start.minute + 15))
+        found = (start.date() - _EPOCH).days, start.hour * 60 + start.minute, texts
         self._quarters[quarter] = found
         return found
 

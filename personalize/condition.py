@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from personalize.decision import Unmet, Written
-from personalize.expression import Expression, first, joined
+from personalize.expression import Expression, first_false, joined
 from personalize.view import View
 
 
@@ -34,7 +34,7 @@ class AllOf:
 
     def __init__(self, conditions: Iterable[Condition]) -> None:
         self.conditions = tuple(conditions)
-        self.lacking = first(False, [condition.holds for condition in self.conditions])
+        self.lacking = first_false([condition.holds for condition in self.conditions])
 
     @property
     def holds(self) -> Expression:

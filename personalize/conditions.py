@@ -58,9 +58,8 @@ def _on_ladder(condition: syntax.Named, scope: Scope) -> Condition:
     """`stage`, `temperature`."""
     ladder = scope.ladders[condition.head]
     wanted = frozenset(text.lower() for text in condition.names)
-    return Condition(
-        expression("{}.name(view).lower() in {}", ladder, wanted), condition, lambda view: ladder.name(view)
-    )  # noqa: PLW0108 - a ladder is filled later
+    holds = expression("{}.name(view).lower() in {}", ladder, wanted)
+    return Condition(holds, condition, lambda view: ladder.name(view))  # noqa: PLW0108 - a ladder is filled later
 
 
 def _points(condition: syntax.Points, scope: Scope) -> Condition:

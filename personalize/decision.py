@@ -6,9 +6,9 @@ is made anew for each decision is not frozen, because that takes five times as l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from personalize import syntax
 from personalize.model import Reason
@@ -88,21 +88,42 @@ class Candidate:
     other_worth: float | None = None
 
 
+class Judge(Protocol):
+    """The placement that a receipt is about."""
+
+    name: str
+
+    def candidates(self, seen: Sequence[Look], found: Any) -> tuple[Candidate, ...]:
+        """Return every candidate, from what was seen of each and the block that was found."""
+
+
+Look: TypeAlias = tuple[int, Any, float | None]
+"""What was seen of one block: the place of its first check that does not hold (-1: all hold), what the visitor has
+there instead, and its worth under `best score`."""
+
+
 @dataclass(slots=True)
 class Receipt:
-    """Every candidate of a placement in the order in which it was considered.
+    """Why a placement shows what it shows: what was seen of each block, gathered with the decision.
 
-    What the visitor has was gathered with the decision; `made` makes the candidates of it when they are read.
+    `found` is the block that fits, None where the fallback is shown. The candidates are put into words of their own
+    only when somebody reads them.
     """
 
-    placement: str
+    judge: Judge
     plan_version: str
-    made: Callable[[], tuple[Candidate, ...]]
+    seen: Sequence[Look]
+    found: Any
+
+    @property
+    def placement(self) -> str:
+        """The placement's name."""
+        return self.judge.name
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The candidates, each with why it won or lost."""
-        return self.made()
+        """Every candidate in the order in which it was considered, and why it won or lost."""
+        return self.judge.candidates(self.seen, self.found)
 
 
 @dataclass(slots=True)

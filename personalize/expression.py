@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from personalize.view import View
-
-Compiled = Callable[[View], Any]
+Compiled = Callable[[Any], Any]
+"""A function of a view; this file does not know what that is, because reading rules must know nothing of visitors."""
 
 _SHAPES = 4096
 """So many shapes of functions are remembered; a shape takes about as long to compile as a page of rules to read."""
@@ -69,24 +68,31 @@ def truth_of(it: Expression) -> Compiled:
     return function(expression("return True if {} else False", it))
 
 
-def once(*lines: Expression) -> Compiled:
-    """Return the function that finds something once for each view and keeps it in its memo.
+def once(slot: int, *lines: Expression) -> Compiled:
+    """Return the function that finds something once for each view and keeps it in this slot of its memo.
 
     The lines put it into `known`; None is nothing that can be found.
     """
-    key = object()
     return function(
-        expression("known = view.memo.get({})", key),
+        expression("known = view.memo[{}]", slot),
         Expression("if known is not None: return known"),
         *lines,
-        expression("view.memo[{}] = known", key),
+        expression("view.memo[{}] = known", slot),
         Expression("return known"),
     )
 
 
-def first(truth: bool, parts: Sequence[Expression]) -> Callable[[View], int]:  # noqa: FBT001 - it is the thing looked for
-    """Return the function that finds the first expression that holds, or does not: its place in the order, or -1."""
-    word = "if" if truth else "if not"
+def first_true(parts: Sequence[Expression]) -> Callable[[Any], int]:
+    """Return the function that finds the first expression that holds: its place in the order, or -1."""
+    return _first("if", parts)
+
+
+def first_false(parts: Sequence[Expression]) -> Callable[[Any], int]:
+    """Return the function that finds the first expression that does not hold: its place in the order, or -1."""
+    return _first("if not", parts)
+
+
+def _first(word: str, parts: Sequence[Expression]) -> Callable[[Any], int]:
     lines = [expression(f"{word} {{}}: return {place}", part) for place, part in enumerate(parts)]
     return function(*lines, Expression("return -1"))
 

@@ -7,13 +7,13 @@ never for more: a visitor whom the condition fits always has the key and lies in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from personalize import behaviour, syntax
 from personalize.calendar import day_of
-from personalize.compare import Test, closed_ends
+from personalize.compare import closed_ends
 from personalize.condition import Condition
 from personalize.decision import Limit, Written
 from personalize.globs import normal_path
@@ -28,6 +28,7 @@ COUNTED: Place = ("counted", "")
 OWNED: Place = ("owns", "")
 NOW: Place = ("now", "")
 TODAY: Place = ("today", "")
+VISITS: Place = ("visits", "")
 
 
 class Keys(NamedTuple):
@@ -62,71 +63,104 @@ def parts(checks: Sequence[Condition], scope: Scope) -> Iterator[Condition]:
             yield check
 
 
-def is_told(written: Written) -> bool:
-    """Tell whether the filings of a condition say all that it says, as long as what is found there is a plain value."""
-    dated = isinstance(written, syntax.When) and written.head == "date"
-    scheduled = isinstance(written, Limit) and written.head == "schedule"
-    return dated or scheduled or isinstance(written, syntax.Points | syntax.Visits) or _exact(written) is not None
-
-
 def filings(written: Written) -> Iterator[Filing]:
     """Yield what a condition can be filed under; all of it must hold."""
     exact = _exact(written)
     if exact is not None:
         yield exact
-        return
-    match written:
-        case Limit(head="owners", block=block) if _are_keys(block.owners):
-            yield Keys(OWNED, _lower(block.owners), barred=True)
-        case syntax.Behaviour() if behaviour.least(written):
-            yield Keys(COUNTED, (matcher_id(written),))
-        case syntax.Trait(name=name, test=NumberRange() as test):
-            yield Span(("trait", name), *closed_ends(test))
-        case syntax.Company(attributes=attributes):
-            for name, test in attributes.items():
-                yield from _of_company(name, test)
-        case syntax.Points(head=head, name=name, range=test):
-            yield Span((head, name.lower()), *closed_ends(test))
-        case syntax.Visits(range=test):
-            yield Span(("visits", ""), *closed_ends(test))
-        case syntax.When(range=DateRange(first=first, last=last)):
-            yield Span(TODAY, -inf if first is None else day_of(first), inf if last is None else day_of(last))
-        case syntax.Logic(head="all of", conditions=conditions):
-            for condition in conditions:
-                yield from filings(condition)
-        case syntax.Logic(head="any of", conditions=conditions):
-            yield from _one_of(conditions)
-        case syntax.Logic(head="not" | "none of", conditions=conditions):
-            for condition in conditions:
-                yield from _none(condition)
+    elif type(written) in _NEEDS:
+        yield from _NEEDS[type(written)](written)
+
+
+def is_told(written: Written) -> bool:
+    """Tell whether the filings of a condition say all that it says, as long as what is found there is a plain value."""
+    if isinstance(written, syntax.Points | syntax.Visits):
+        return True
+    return written.head in {"date", "schedule"} or _exact(written) is not None
 
 
 def _exact(written: Written) -> Keys | None:
     """Return the keys that say just what a condition says, if there are such."""
-    match written:
-        case syntax.Attribute(head="page", texts=texts) if _are_keys(texts):
-            return Keys(("page", ""), tuple(map(normal_path, texts)))
-        case syntax.Attribute(head=head, texts=texts) | syntax.Listed(head=head, texts=texts) if _are_keys(texts):
-            return Keys((head, ""), _lower(texts))
-        case syntax.Trait(name=name, test=tuple(texts)) if _are_keys(texts):
-            return Keys(("trait", name), _lower(texts))
-        case syntax.Company(attributes=attributes) if len(attributes) == 1:
-            filing = next(_of_company(*next(iter(attributes.items()))), None)
-            return filing if isinstance(filing, Keys) else None
-        case syntax.Named(head="stage" | "temperature" as head, names=names):
-            return Keys((head, ""), _lower(names))
-        case syntax.Behaviour(at_most=None, across=None, within=None) if behaviour.least(written) == 1:
-            return Keys(COUNTED, (matcher_id(written),))
-    return None
+    return _EXACT[type(written)](written) if type(written) in _EXACT else None
 
 
-def _of_company(name: str, test: Test) -> Iterator[Filing]:
-    if " " in name:
-        return  # it has several spellings and is left to the condition itself
-    if isinstance(test, NumberRange):
-        yield Span(("company", name), *closed_ends(test))
-    elif _are_keys(test):
-        yield Keys(("company", name), _lower(test))
+# -- conditions that are keys and no more ---------------------------------------------------------------------------
+def _keys(place: Place, texts: Sequence[str], normal: Callable[[str], str] = str.lower) -> Keys | None:
+    return None if any("*" in text[:-1] for text in texts) else Keys(place, tuple(map(normal, texts)))
+
+
+def _attribute(written: syntax.Attribute) -> Keys | None:
+    return _keys((written.head, ""), written.texts, normal_path if written.head == "page" else str.lower)
+
+
+def _trait(written: syntax.Trait) -> Keys | None:
+    return None if isinstance(written.test, NumberRange) else _keys(("trait", written.name), written.test)
+
+
+def _only_attribute(written: syntax.Company) -> Keys | None:
+    filed = [*_company(written)] if len(written.attributes) == 1 else []
+    return filed[0] if filed and isinstance(filed[0], Keys) else None
+
+
+def _named(written: syntax.Named) -> Keys | None:
+    return None if written.head == "in segment" else _keys((written.head, ""), written.names)
+
+
+def _ever(written: syntax.Behaviour) -> Keys | None:
+    bare = written.at_most is None and written.across is None and written.within is None
+    return Keys(COUNTED, (matcher_id(written),)) if bare and behaviour.least(written) == 1 else None
+
+
+_EXACT: Mapping[type, Callable[[Any], Keys | None]] = {
+    syntax.Attribute: _attribute,
+    syntax.Listed: lambda written: _keys((written.head, ""), written.texts),
+    syntax.Trait: _trait,
+    syntax.Company: _only_attribute,
+    syntax.Named: _named,
+    syntax.Behaviour: _ever,
+}
+
+
+# -- conditions that need keys or spans, and more -------------------------------------------------------------------
+def _company(written: syntax.Company) -> Iterator[Filing]:
+    for name, test in written.attributes.items():
+        if " " in name:
+            continue  # it has several spellings and is left to the condition itself
+        if isinstance(test, NumberRange):
+            yield Span(("company", name), *closed_ends(test))
+        elif keys := _keys(("company", name), test):
+            yield keys
+
+
+def _behaviour(written: syntax.Behaviour) -> Iterator[Filing]:
+    if behaviour.least(written):
+        yield Keys(COUNTED, (matcher_id(written),))
+
+
+def _number(written: syntax.Trait) -> Iterator[Filing]:
+    if isinstance(written.test, NumberRange):
+        yield Span(("trait", written.name), *closed_ends(written.test))
+
+
+def _date(written: syntax.When) -> Iterator[Filing]:
+    span = written.range
+    if isinstance(span, DateRange):
+        low = -inf if span.first is None else day_of(span.first)
+        yield Span(TODAY, low, inf if span.last is None else day_of(span.last))
+
+
+def _limit(written: Limit) -> Iterator[Filing]:
+    keys = _keys(OWNED, written.block.owners) if written.head == "owners" else None
+    if keys is not None:
+        yield keys._replace(barred=True)
+
+
+def _logic(written: syntax.Logic) -> Iterator[Filing]:
+    if written.head == "any of":
+        yield from _one_of(written.conditions)
+    else:
+        for condition in written.conditions:
+            yield from filings(condition) if written.head == "all of" else _none(condition)
 
 
 def _one_of(conditions: Sequence[syntax.Condition]) -> Iterator[Keys]:
@@ -143,20 +177,23 @@ def _none(condition: syntax.Condition) -> Iterator[Filing]:
     if exact is not None:
         yield exact._replace(barred=True)
     elif isinstance(condition, syntax.Logic):
-        many = len(condition.conditions) > 1
-        match condition.head:
-            case "not":
-                yield from filings(condition.conditions[0])
-            case "none of":
-                yield from _one_of(condition.conditions)
-            case "any of" | "all of" if condition.head == "any of" or not many:
-                for part in condition.conditions:
-                    yield from _none(part)
+        parts = condition.conditions
+        if condition.head == "not":
+            yield from filings(parts[0])
+        elif condition.head == "none of":
+            yield from _one_of(parts)
+        elif condition.head == "any of" or len(parts) == 1:
+            for part in parts:
+                yield from _none(part)
 
 
-def _are_keys(texts: Sequence[str]) -> bool:
-    return not any("*" in text[:-1] for text in texts)
-
-
-def _lower(texts: Sequence[str]) -> tuple[str, ...]:
-    return tuple(text.lower() for text in texts)
+_NEEDS: Mapping[type, Callable[[Any], Iterator[Filing]]] = {
+    syntax.Behaviour: _behaviour,
+    syntax.Trait: _number,
+    syntax.Company: _company,
+    syntax.Points: lambda written: iter([Span((written.head, written.name.lower()), *closed_ends(written.range))]),
+    syntax.Visits: lambda written: iter([Span(VISITS, *closed_ends(written.range))]),
+    syntax.When: _date,
+    syntax.Logic: _logic,
+    Limit: _limit,
+}

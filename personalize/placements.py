@@ -7,13 +7,11 @@ fallback ends in a block without `when`, which then is it (the loader has seen t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from personalize import syntax
 from personalize.blocks import Block
-from personalize.decision import Candidate, Receipt
+from personalize.decision import Candidate, Look, Receipt
 from personalize.model import Reason
 from personalize.scope import Scope
 from personalize.shortlist import Shortlist
@@ -26,44 +24,39 @@ _FEW = 16
 class Placement:
     """A slot on a page; `choose` picks its block, `explain` also tells of every block why it won or lost."""
 
-    __slots__ = (
-        "_candidates",
-        "_contenders",
-        "_explain",
-        "_find",
-        "_reason",
-        "blocks",
-        "fallback",
-        "name",
-        "where",
-    )
+    __slots__ = ("_by_order", "_contenders", "_shortlist", "blocks", "fallback", "name", "where")
 
     def __init__(self, placement: syntax.Placement, scope: Scope) -> None:
         self.name = placement.name
         self.where = placement.where
         self.blocks = tuple(Block(block, placement.name, scope) for block in placement.blocks)
         self.fallback = self._fallback(placement.fallback, scope)
-        by_order = placement.choose == "first match"
+        self._by_order = placement.choose == "first match"
         # Under "first match" a last block that is the fallback never wins by rule.
-        contenders = self.blocks[:-1] if by_order and placement.fallback is None else self.blocks
-        self._contenders = contenders
-        self._candidates: Callable[[View], Iterable[Block]] = (
-            Shortlist(contenders, scope).candidates if len(contenders) > _FEW else lambda _: contenders
-        )
-        # Not the bound methods: a placement that refers to itself would outlive its plan until the collector runs.
-        self._find = Placement._first if by_order else Placement._best
-        self._explain = Placement._look if by_order else Placement._weigh
-        self._reason: Reason = "rule" if by_order else "best_score"
+        self._contenders = self.blocks[:-1] if self._by_order and placement.fallback is None else self.blocks
+        self._shortlist = Shortlist(self._contenders, scope) if len(self._contenders) > _FEW else None
 
     def choose(self, view: View) -> tuple[Block, Reason]:
         """Return the block to show and the reason, which names why the profile was not read, if it was not."""
-        return self._settled(view, self._find(self, view))
+        blocks = self._contenders if self._shortlist is None else self._shortlist.candidates(view)
+        return self._settled(view, _first(blocks, view) if self._by_order else _best(blocks, view))
 
     def explain(self, view: View, plan_version: str) -> tuple[Block, Reason, Receipt]:
-        """Return what `choose` returns, and every candidate in order and why it won or lost."""
-        found, candidates = self._explain(self, view)
+        """Return what `choose` returns, and the receipt; every block that could matter is looked at."""
+        seen: list[Look] = []
+        found = _first_seen(self._contenders, view, seen) if self._by_order else _best_seen(self.blocks, view, seen)
         block, reason = self._settled(view, found)
-        return block, reason, Receipt(self.name, plan_version, candidates)
+        return block, reason, Receipt(self, plan_version, seen, found)
+
+    def candidates(self, seen: Sequence[Look], found: Block | None) -> tuple[Candidate, ...]:
+        """Return every candidate of a receipt, in order."""
+        judged = _in_order(self.blocks, seen, found) if self._by_order else _by_worth(self.blocks, seen, found)
+        if found is None:
+            # The fallback takes its own place among the blocks; one with content of its own stands last.
+            at = self.blocks.index(self.fallback) if self.fallback in self.blocks else len(judged)
+            worth = judged[at].worth if at < len(judged) else None
+            judged[at : at + 1] = [self.fallback.judged("won", "fallback", worth)]
+        return tuple(judged)
 
     def _fallback(self, fallback: syntax.Fallback | None, scope: Scope) -> Block:
         if fallback is None:
@@ -75,72 +68,67 @@ class Placement:
         unread = view.context.unread
         if found is None:
             return self.fallback, unread or "fallback"
-        return found, unread or self._reason
+        return found, unread or ("rule" if self._by_order else "best_score")
 
-    def _first(self, view: View) -> Block | None:
-        for block in self._candidates(view):
-            if block.lacking(view) < 0:
-                return block
-        return None
 
-    def _best(self, view: View) -> Block | None:
-        best, most = None, 0.0
-        for block in self._candidates(view):
-            worth = block.worth(view)
-            if worth > most and block.lacking(view) < 0:
-                best, most = block, worth
-        return best
+def _first(blocks: Iterable[Block], view: View) -> Block | None:
+    for block in blocks:
+        if block.lacking(view) < 0:
+            return block
+    return None
 
-    def _look(self, view: View) -> tuple[Block | None, Callable[[], tuple[Candidate, ...]]]:
-        """Return the first block that fits, and what makes the candidates of what was found on the way."""
-        seen: list[tuple[int, Any]] = []
-        for block in self._contenders:
-            place = block.lacking(view)
-            if place < 0:
-                return block, partial(self._looked_at, seen, block)
-            seen.append((place, block.actual[place](view)))
-        return None, partial(self._looked_at, seen, None)
 
-    def _looked_at(self, seen: Sequence[tuple[int, Any]], found: Block | None) -> tuple[Candidate, ...]:
-        candidates = [block.unmet(*why) for block, why in zip(self.blocks, seen, strict=False)]
-        if found is None:
-            return self._with_fallback(candidates)
-        behind = (block.judged("lost", "behind", None, found.name) for block in self.blocks[len(seen) + 1 :])
-        return *candidates, found.judged("won", "first"), *behind
+def _best(blocks: Iterable[Block], view: View) -> Block | None:
+    best, most = None, 0.0
+    for block in blocks:
+        worth = block.worth(view)
+        if worth > most and block.lacking(view) < 0:
+            best, most = block, worth
+    return best
 
-    def _weigh(self, view: View) -> tuple[Block | None, Callable[[], tuple[Candidate, ...]]]:
-        """Return the block that fits and is worth most, and what makes the candidates of what was found."""
-        best, most = None, 0.0
-        seen: list[tuple[float, int, Any]] = []
-        for block in self.blocks:
-            worth, place = block.worth(view), block.lacking(view)
-            if place >= 0:
-                seen.append((worth, place, block.actual[place](view)))
-                continue
-            seen.append((worth, place, None))
-            if worth > most:
-                best, most = block, worth
-        return best, partial(self._weighed, seen, best, most)
 
-    def _weighed(
-        self, seen: Sequence[tuple[float, int, Any]], best: Block | None, most: float
-    ) -> tuple[Candidate, ...]:
-        candidates = []
-        for block, (worth, place, actual) in zip(self.blocks, seen, strict=True):
-            if block is best:
-                candidates.append(block.judged("won", "best", worth))
-            elif place >= 0:
-                candidates.append(block.unmet(place, actual, worth))
-            elif worth <= 0 or best is None:
-                candidates.append(block.judged("lost", "worthless", worth))
-            else:
-                candidates.append(block.judged("lost", "outdone", worth, best.name, most))
-        return self._with_fallback(candidates) if best is None else tuple(candidates)
+def _first_seen(blocks: Iterable[Block], view: View, seen: list[Look]) -> Block | None:
+    """Do as `_first` and note what was seen of each block before the one that fits."""
+    for block in blocks:
+        place = block.lacking(view)
+        if place < 0:
+            return block
+        seen.append((place, block.actual[place](view), None))
+    return None
 
-    def _with_fallback(self, candidates: list[Candidate]) -> tuple[Candidate, ...]:
-        """Return the candidates with the fallback among them: at its own place, or last."""
-        fallback = self.fallback
-        at = self.blocks.index(fallback) if fallback in self.blocks else len(candidates)
-        worth = candidates[at].worth if at < len(candidates) else None
-        candidates[at : at + 1] = [fallback.judged("won", "fallback", worth)]
-        return tuple(candidates)
+
+def _best_seen(blocks: Iterable[Block], view: View, seen: list[Look]) -> Block | None:
+    """Do as `_best` and note what was seen of each block."""
+    best, most = None, 0.0
+    for block in blocks:
+        worth, place = block.worth(view), block.lacking(view)
+        if place >= 0:
+            seen.append((place, block.actual[place](view), worth))
+            continue
+        seen.append((place, None, worth))
+        if worth > most:
+            best, most = block, worth
+    return best
+
+
+def _in_order(blocks: Sequence[Block], seen: Sequence[Look], found: Block | None) -> list[Candidate]:
+    judged = [block.unmet(*look) for block, look in zip(blocks, seen, strict=False)]
+    if found is not None:
+        judged.append(found.judged("won", "first"))
+        judged += [block.judged("lost", "behind", None, found.name) for block in blocks[len(judged) :]]
+    return judged
+
+
+def _by_worth(blocks: Sequence[Block], seen: Sequence[Look], found: Block | None) -> list[Candidate]:
+    most = next((worth for block, (_, _, worth) in zip(blocks, seen, strict=True) if block is found), None)
+    judged = []
+    for block, (place, actual, worth) in zip(blocks, seen, strict=True):
+        if place >= 0:
+            judged.append(block.unmet(place, actual, worth))
+        elif block is found:
+            judged.append(block.judged("won", "best", worth))
+        elif found is None or not worth or worth < 0:
+            judged.append(block.judged("lost", "worthless", worth))
+        else:
+            judged.append(block.judged("lost", "outdone", worth, found.name, most))
+    return judged

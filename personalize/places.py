@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from math import nan
 from operator import attrgetter
 from typing import Any
@@ -11,56 +11,42 @@ from personalize.filing import Place
 from personalize.scope import Scope
 from personalize.view import View
 
-_NONE: tuple[str, ...] = ()
+Texts = Callable[[View], Collection[str] | None]
+Number = Callable[[View], float | None]
 
 
-def texts(place: Place, scope: Scope) -> Callable[[View], Collection[str] | None]:
-    """Return the function that reads a place's texts in lower case, None where they cannot be told."""
+def texts(place: Place, scope: Scope) -> Texts:
+    """Return the function that reads a place's texts as they are filed, None where they cannot be told."""
     head, name = place
-    match head:
-        case "counted":
-            return lambda view: view.rows
-        case "owns":
-            return lambda view: view.owned
-        case "consent":
-            return lambda view: view.purposes
-        case "stage" | "temperature":
-            ladder = scope.ladders[head]
-            return lambda view: (ladder.name(view).lower(),)
-        case "trait":
-            return lambda view: _texts_of(view.traits.get(name))
-        case "company":
-            return lambda view: _texts_of(view.company.get(name))
-        case "page":
-            return lambda view: (view.page,) if view.facts.page else _NONE
+    if head in _TEXTS:
+        return _TEXTS[head]
+    if head in scope.ladders:
+        ladder = scope.ladders[head]
+        return lambda view: (ladder.name(view).lower(),)
+    if head in _VALUES:
+        value = _VALUES[head]
+        return lambda view: _texts_of(value(view, name))
     read: Callable[[Any], str] = attrgetter(head)
-    return lambda view: (text.lower(),) if (text := read(view.facts)) else _NONE
+    return lambda view: (text.lower(),) if (text := read(view.facts)) else ()
 
 
-def number(place: Place, scope: Scope) -> Callable[[View], float | None]:
+def number(place: Place, scope: Scope) -> Number:
     """Return the function that reads a place's number: NaN when there is none, None where it cannot be told."""
     head, name = place
-    match head:
-        case "now":
-            return lambda view: view.now
-        case "today":
-            return lambda view: view.today
-        case "visits":
-            return lambda view: view.visits
-        case "trait":
-            return lambda view: _number_of(view.traits.get(name))
-        case "company":
-            return lambda view: _number_of(view.company.get(name))
-    score = (scope.scores if head == "score" else scope.interests)[name]
-    return score.value
+    if head in _NUMBERS:
+        return _NUMBERS[head]
+    if head in _VALUES:
+        value = _VALUES[head]
+        return lambda view: _number_of(value(view, name))
+    return (scope.scores if head == "score" else scope.interests)[name].value
 
 
 def _texts_of(value: Any) -> Collection[str] | None:
-    """Return a JSON value's texts: its items when it is a list, None when a number could fit a text as well."""
+    """Return a JSON value's texts: the items of a list, None where something could fit both as number and as text."""
     if type(value) is str:
         return (value.lower(),)
     if value is None:
-        return _NONE
+        return ()
     if isinstance(value, list) and all(type(item) is str for item in value):
         return [item.lower() for item in value]
     return None
@@ -70,3 +56,20 @@ def _number_of(value: Any) -> float | None:
     if value is None:
         return nan
     return value if type(value) is int or type(value) is float else None
+
+
+_TEXTS: Mapping[str, Texts] = {
+    "counted": lambda view: view.rows,
+    "owns": lambda view: view.owned,
+    "consent": lambda view: view.purposes,
+    "page": lambda view: (view.page,) if view.facts.page else (),
+}
+_NUMBERS: Mapping[str, Number] = {
+    "now": lambda view: view.now,
+    "today": lambda view: view.today,
+    "visits": lambda view: view.visits,
+}
+_VALUES: Mapping[str, Callable[[View, str], Any]] = {
+    "trait": lambda view, name: view.traits.get(name),
+    "company": lambda view, name: view.company.get(name),
+}

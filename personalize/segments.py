@@ -1,7 +1,7 @@
 """Named groups of conditions: segments, and the ladders of lifecycle stages and temperatures.
 
 Both are made empty and filled afterwards, because conditions of one may name another in any order of files. The loader
-has refused cycles by then. What a view found out is kept in the view's memo.
+has refused cycles by then. What a view found out is kept in the view's memo, each in a slot of its own.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 from personalize.condition import AllOf, Condition
 from personalize.decision import Reached, Unmet
-from personalize.expression import expression, first, once
+from personalize.expression import expression, first_true, once
 from personalize.view import View
 
 
 class Segment:
     """A named set of visitors, worked out when it is read. `holds` tells whether the visitor is in it."""
 
-    __slots__ = ("_needs", "about", "holds", "name", "where")
+    __slots__ = ("_needs", "_slot", "about", "holds", "name", "where")
 
     holds: Callable[[View], bool]
 
-    def __init__(self, name: str, about: str, where: str) -> None:
+    def __init__(self, slot: int, name: str, about: str, where: str) -> None:
+        self._slot = slot
         self.name = name
         self.about = about
         self.where = where
@@ -35,7 +36,7 @@ class Segment:
     def fill(self, conditions: Sequence[Condition]) -> None:
         """Set what the visitor must fulfil."""
         self._needs = AllOf(conditions)
-        self.holds = once(expression("known = True if {} else False", self._needs.holds))
+        self.holds = once(self._slot, expression("known = True if {} else False", self._needs.holds))
 
     def lacking(self, view: View) -> Unmet | None:
         """Return the first condition that keeps the visitor out, None for one who is in it."""
@@ -49,11 +50,12 @@ class Ladder:
     profile has reached is the least that the visitor has.
     """
 
-    __slots__ = ("_needs", "_places", "forward_only", "name", "steps")
+    __slots__ = ("_needs", "_places", "_slot", "forward_only", "name", "steps")
 
     name: Callable[[View], str]
 
-    def __init__(self) -> None:
+    def __init__(self, slot: int) -> None:
+        self._slot = slot
         self.forward_only = False
         self.fill(())
 
@@ -63,10 +65,10 @@ class Ladder:
         self._needs = tuple(AllOf(conditions) for _, conditions in self.steps)
         self._places = {name.lower(): place for place, (name, _) in enumerate(self.steps)}
         names = (*(name for name, _ in self.steps), "")
-        found = expression("{}(view)", first(True, [needs.holds for needs in self._needs]))
+        found = expression("{}(view)", first_true([needs.holds for needs in self._needs]))
         if self.forward_only:
             found = expression("{}(view, {})", _not_behind(self._places), found)
-        self.name = once(expression("known = {}[{}]", names, found))
+        self.name = once(self._slot, expression("known = {}[{}]", names, found))
 
     def place(self, name: str) -> int:
         """Return how many steps stand above this one; for a name that the ladder does not have, all of them."""

@@ -169,4 +169,5 @@ class _Alike:
 
 
 def _together(bits: Iterable[int]) -> int:
-    return reduce(or_, bits, 0)
+    together: int = reduce(or_, bits, 0)
+    return together

@@ -26,6 +26,10 @@ class ViewPlan(Protocol):
     def calendar(self) -> Calendar:
         """The site's calendar."""
 
+    @property
+    def slots(self) -> int:
+        """The size of the memo."""
+
 
 class View:
     """The visitor as the rules see them now.
@@ -34,7 +38,7 @@ class View:
     `traits` holds the visitor's traits by name, None for one that was removed; `company` the company's attributes as
     the request says, overlaid by those of the visitor's last group call; `rows` the day counts by matcher, `history`
     those of blocks. What most requests do not need is worked out when it is first read.
-    `memo` belongs to the compiled rules: segments, ladders and scores keep there what they found, by their own keys.
+    `memo` belongs to the compiled rules: segments, ladders and scores keep there what they found, in their own slots.
     """
 
     __slots__ = (
@@ -61,13 +65,13 @@ class View:
         self.context = context
         self.now = now
         self.facts = context.facts
-        self.traits = _traits(profile.traits)
+        self.traits = _traits(profile.traits) if profile.traits else _NO_TRAITS
         group = profile.company
         self.company = {**self.facts.company, **group[2]} if group else self.facts.company
         self.rows = profile.matchers
         self.history = profile.blocks
         self.today = plan.calendar.day(now)
-        self.memo: dict[object, Any] = {}
+        self.memo: list[Any] = [None] * plan.slots
         self._owned: frozenset[str] | None = None
         self._purposes: frozenset[str] | None = None
         self._page: str | None = None
@@ -122,8 +126,6 @@ class View:
 
 def _traits(groups: list[list[Any]]) -> Mapping[str, Any]:
     """Return the traits of all groups; a name stands in one of them."""
-    if not groups:
-        return _NO_TRAITS
     if len(groups) == 1:
         only: dict[str, Any] = groups[0][1]
         return only
