@@ -43,11 +43,14 @@ def check_text(text: Text, reading: Reading, *, link: bool = False, warn: bool =
     if "{{" in _FIELD.sub("", text) or "}}" in _FIELD.sub("", text):
         reading.report(text, "a {{ has no }} that fits; a name is written as {{ company.name | fallback }}")
         return
-    for found in _FIELD.finditer(text):
-        name, bar, _ = found[1].partition("|")
-        _check_name(name.strip(), text, reading)
+    for found in dict.fromkeys(_FIELD.findall(text)):
+        name, bar, _ = found.partition("|")
+        if not _is_name(name.strip(), text, reading):
+            return
         if warn and not bar and not name.strip().startswith("score."):
-            message = f"{quoted(found[0])} has no fallback, so it is empty for visitors of whom this is not known"
+            message = (
+                f"{quoted('{{' + found + '}}')} has no fallback, so it is empty for visitors of whom this is not known"
+            )
             reading.report(text, message, "warning")
     # A name's value is checked when it is filled in; here its fallback stands for it.
     if link and not allowed_link(_FIELD.sub(lambda found: found[1].partition("|")[2].strip(), text)):
@@ -56,11 +59,13 @@ def check_text(text: Text, reading: Reading, *, link: bool = False, warn: bool =
         )
 
 
-def _check_name(name: str, text: Text, reading: Reading) -> None:
-    """Report a name that content cannot use."""
+def _is_name(name: str, text: Text, reading: Reading) -> bool:
+    """Tell whether content can use a name, and report it if it cannot."""
     head, _, rest = name.partition(".")
     if head == "score" and rest:
         reading.refer("score", text, rest)
     elif name not in TEMPLATE_NAMES and not (head == "trait" and rest):
         names = (*TEMPLATE_NAMES, "score.NAME", "trait.NAME")
         reading.report(text, unknown(name, names, f"{quoted(name)} is not a name that content can use"))
+        return False
+    return True

@@ -32,6 +32,9 @@ KEPT_DAYS = 90
 
 LONGEST_NAME = 100
 
+LONGEST_PHRASE = 100
+"""A longer text is no value phrase; the patterns that read phrases may take a time that grows with its square."""
+
 
 def text_of(value: Any, reading: Reading) -> Text:
     """Return the node if it is one text with something in it; else report it."""
@@ -45,18 +48,13 @@ def text_of(value: Any, reading: Reading) -> Text:
 
 def phrase(parse: Callable[[str], Any]) -> BeforeValidator:
     """Return a validator that reads one text with the parser of a value phrase."""
-
-    def read(value: Any, info: ValidationInfo) -> Any:
-        if not isinstance(value, Text | Items | Map):
-            return value
-        reading = Reading.of(info)
-        return parsed(parse, text_of(value, reading), reading)
-
-    return BeforeValidator(read)
+    return reads(lambda value, reading: parsed(parse, text_of(value, reading), reading))
 
 
 def parsed(parse: Callable[[str], Value], node: Text, reading: Reading) -> Value:
     """Return what the parser makes of a text, or report why it is no such phrase."""
+    if len(node) > LONGEST_PHRASE:
+        raise reading.reject(node, f"{quoted(node)} is too long for a value here; most have two to five words")
     try:
         return parse(str(node))
     except PhraseError as error:
@@ -72,9 +70,14 @@ def read_texts(value: Any, reading: Reading, *, empty: bool = False) -> Texts:
     return (str(text_of(value, reading)),)
 
 
+def read_line(value: Any, reading: Reading) -> str:
+    """Return one text as it is."""
+    return str(text_of(value, reading))
+
+
 def read_test(value: Any, reading: Reading) -> Test:
     """Return a number phrase or texts; a text in quotes is always a text."""
-    if isinstance(value, Text) and not value.quoted:
+    if isinstance(value, Text) and not value.quoted and len(value) <= LONGEST_PHRASE:
         return parsed(values.parse_test, text_of(value, reading), reading)
     return read_texts(value, reading)
 
@@ -125,7 +128,11 @@ def warn_if_near(nodes: Iterable[Any], known: Iterable[str], what: str, reading:
     """Warn of texts that are nearly, but not quite, one of those that are known where any text may stand."""
     known = tuple(known)
     for node in nodes:
-        if isinstance(node, Text) and node.casefold() not in known and (guess := nearest(node, known, 0.8)):
+        if not isinstance(node, Text) or node.casefold() in known:
+            continue
+        # Nearly every slip leaves the first letter or the last as it was, and looking at two costs little.
+        alike = [word for word in known if word[0] == node[:1].casefold() or word[-1] == node[-1:].casefold()]
+        if guess := nearest(node, alike, 0.8):
             reading.report(node, f"{quoted(node)} is not {what} that is known{did_you_mean(guess)}", "warning")
 
 
@@ -221,7 +228,7 @@ def _read_half_life(value: Any, reading: Reading) -> int:
 
 
 Name = Annotated[str, reads(_read_name)]
-Line = Annotated[str, phrase(str)]
+Line = Annotated[str, reads(read_line)]
 TextsField = Annotated[Texts, reads(read_texts)]
 TestField = Annotated[Test, reads(read_test)]
 Tests = Annotated[dict[str, Test], map_of(read_test)]

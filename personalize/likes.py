@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from personalize.suggest import quoted
+from personalize.suggest import quoted, way
 from personalize.syntax_tests import Case
 from personalize.words import Problems
+
+MOST_EVENTS = 1000
+"""The events of one test, those that it takes from others included, each as often as its `times` says."""
 
 
 def resolved(cases: Sequence[Case], problems: Problems) -> tuple[Case, ...]:
     """Return the tests complete in themselves: all events in `events`, nothing left in `like` and `also`."""
     given = {case.name: case for case in cases}
     done: dict[str, Case | None] = {}
+    numbers: dict[str, int] = {}
     for case in cases:
         # A chain is walked down and put together on the way back, without recursion.
         chain: dict[str, Case] = {}
@@ -22,17 +26,27 @@ def resolved(cases: Sequence[Case], problems: Problems) -> tuple[Case, ...]:
             name = given[name].like
         if name in chain:
             circle = [*chain][[*chain].index(name) :]
-            route = " → ".join(map(quoted, (*circle, name)))
-            problems.report(chain[name].where, f"these tests are like one another without an end: {route}")
+            message = f"these tests are like one another without an end: {way(map(quoted, (*circle, name)))}"
+            problems.report(chain[name].where, message)
             done.update(dict.fromkeys(circle))
         for one in reversed(chain.values()):
             if one.name not in done:
                 done[one.name] = _merged(one, done.get(one.like))
+                numbers[one.name] = _number(one) + (0 if one.events else numbers.get(one.like, 0))
+                if numbers[one.name] > MOST_EVENTS:
+                    message = f"this test has more than {MOST_EVENTS} events; fewer will show the same"
+                    problems.report(one.where, message)
+                    done[one.name] = None
     whole = tuple(case for case in done.values() if case)
     for case in whole:
         if case.now is None:
             problems.report(case.where, 'a test needs the word "now", such as now: 2026-11-20 10:00')
     return whole
+
+
+def _number(case: Case) -> int:
+    """Return how many events a test has of its own."""
+    return sum(event.times for event in (*case.events, *case.also))
 
 
 def _merged(case: Case, base: Case | None) -> Case | None:

@@ -1,22 +1,115 @@
-"""What is wrong with rules that are each well written: order, reach and circles."""
+"""What is wrong with rules that are each well written; each finding comes with its reason.
+
+Errors are what leaves a visitor without a block or a stage, and circles. All else is a warning: blocks that are never
+reached (lint_reach), conditions that are always or never true (lint_truth), caps without effect, schedules that are
+over, experiments that spoil each other (lint_limits), names that are nearly others (lint_names), and names that nothing
+uses. But for names that are nearly others, only what is certain is reported.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
 
+from personalize import lint_limits, lint_reach
+from personalize.lint_circles import in_order
+from personalize.lint_names import check_content, check_names
+from personalize.lint_truth import Truths
 from personalize.suggest import quoted
-from personalize.syntax import Block, Condition, Logic, Named, Placement, RuleSet, Step
-from personalize.words import Problems
+from personalize.syntax import Case, Condition, Placement, RuleSet, Segment, Step
+from personalize.syntax_reserved import Experiment, Trigger
+from personalize.words import Names, Problems
 
 
-def check(rules: RuleSet, failed: Collection[str], problems: Problems) -> None:
-    """Report what is wrong; `failed` names the lists of which some item could not be read."""
+@dataclass(slots=True, frozen=True)
+class Written:
+    """All that was read. `cases` are the tests as written, `failed` the words of whose lists some item is lacking."""
+
+    rules: RuleSet
+    experiments: Sequence[Experiment]
+    triggers: Sequence[Trigger]
+    cases: Sequence[Case]
+    names: Names
+    failed: Collection[str]
+
+
+def check(written: Written, today: date | None, problems: Problems) -> None:
+    """Report what is wrong; `today` is the site's date, without which no schedule is over."""
+    rules = written.rules
     for word, steps in (("stages", rules.stages), ("temperatures", rules.temperatures)):
-        if word not in failed:
+        if word not in written.failed:
             _check_steps(steps, word, problems)
     for placement in rules.placements:
-        _check_placement(placement, problems)
-    _check_circles(rules, problems)
+        _check_fallback(placement, problems)
+    segments = in_order(rules, problems)
+    if not problems.errors:
+        # What could not be read might be what the rest needs, and what is wrong is no base for conclusions.
+        _check_sense(written, segments, problems)
+        _check_uses(written, problems)
+        check_names(_conditions(written), written.cases, problems)
+    if today is not None:
+        lint_limits.check_dates(list(_conditions(written)), today, problems)
+    for placement in rules.placements:
+        lint_limits.check_placement(placement, today, problems)
+        check_content(placement, problems)
+
+
+def _check_sense(written: Written, segments: Iterable[Segment], problems: Problems) -> None:
+    """Report what is always or never true, never reached, or without effect."""
+    rules = written.rules
+    truths = Truths(rules, problems)
+    for segment in segments:
+        truths.of_segment(segment)
+    for steps in (rules.stages, rules.temperatures):
+        lint_reach.check_steps(steps, [truths.of_list(step.when) for step in steps], problems)
+    scores = {f"score {score.name}": score for score in rules.scores}
+    scores |= {f"interest {interest.name}": interest for interest in rules.interests}
+    for placement in rules.placements:
+        judged = [truths.of_block(block) for block in placement.blocks]
+        lint_reach.check_placement(placement, judged, scores, problems)
+        for block in placement.blocks:
+            if block.converts_when is not None:
+                truths.of(block.converts_when)
+    for experiment in written.experiments:
+        truths.of(experiment.goal)
+    for trigger in written.triggers:
+        truths.of_list(trigger.only_if)
+        truths.of_list(trigger.stops)
+    for score in scores.values():
+        lint_limits.check_score(score, problems)
+        for grant in score.grants:
+            truths.of(grant.condition)
+    lint_limits.check_experiments(written.experiments, problems)
+
+
+def _conditions(written: Written) -> Iterator[Condition]:
+    """Yield every condition of the rules."""
+    rules = written.rules
+    for segment in rules.segments:
+        yield from segment.when
+    for step in (*rules.stages, *rules.temperatures):
+        yield from step.when
+    for placement in rules.placements:
+        for block in placement.blocks:
+            yield from block.when
+            yield from () if block.converts_when is None else (block.converts_when,)
+    for score in (*rules.scores, *rules.interests):
+        yield from (grant.condition for grant in score.grants)
+    for experiment in written.experiments:
+        yield experiment.goal
+    for trigger in written.triggers:
+        yield from (*trigger.only_if, *trigger.stops)
+
+
+def _check_uses(written: Written, problems: Problems) -> None:
+    """Report the segments, scores and interests that nothing but tests names."""
+    rules = written.rules
+    for kind, things in (("segment", rules.segments), ("score", rules.scores), ("interest", rules.interests)):
+        for thing in things:
+            if (kind, thing.name) not in written.names.used:
+                message = f"no block, stage or other rule uses the {kind} {quoted(thing.name)}; remove it, or use it"
+                problems.report(thing.where, message, "warning")
 
 
 def _check_steps(steps: Sequence[Step], word: str, problems: Problems) -> None:
@@ -30,77 +123,8 @@ def _check_steps(steps: Sequence[Step], word: str, problems: Problems) -> None:
         problems.report(steps[-1].where, message)
 
 
-def _check_placement(placement: Placement, problems: Problems) -> None:
-    """Check that a placement always shows something, and that every block of a `first match` can be reached."""
+def _check_fallback(placement: Placement, problems: Problems) -> None:
+    """Check that a placement always shows something."""
     if placement.fallback is None and placement.blocks[-1].when:
         message = f'the placement {quoted(placement.name)} needs a fallback, or a last block without "when"'
         problems.report(placement.where, message)
-    if placement.choose == "best score":
-        return
-    always = ""
-    for block in placement.blocks:
-        if always:
-            message = f"{quoted(block.name)} is never reached: {quoted(always)} above it fits every visitor"
-            problems.report(block.where, message, "warning")
-        elif _always_fits(block):
-            always = block.name
-        if block.worth is not None:
-            message = f'worth counts only under "choose: best score", so it does nothing for {quoted(block.name)}'
-            problems.report(block.worth.where, message, "warning")
-
-
-def _always_fits(block: Block) -> bool:
-    """Tell whether a block fits every visitor at any time."""
-    limits = (block.when, block.starts, block.until, block.owners, block.show_at_most, block.rests)
-    return not any(limits)
-
-
-def _check_circles(rules: RuleSet, problems: Problems) -> None:
-    """Check that nothing that is reused by name needs itself, be it by way of stages or temperatures."""
-    where = {f"segment {quoted(segment.name)}": segment.where for segment in rules.segments}
-    needs = {f"segment {quoted(segment.name)}": set(_needs(segment.when)) for segment in rules.segments}
-    for word, steps in (("the stages", rules.stages), ("the temperatures", rules.temperatures)):
-        if steps:
-            where[word] = steps[0].where
-            needs[word] = {need for step in steps for need in _needs(step.when)}
-    for circle in _circles({name: [need for need in sorted(held) if need in needs] for name, held in needs.items()}):
-        start = circle.index(min(circle, key=lambda name: _order(where[name])))
-        route = [*circle[start:], *circle[:start], circle[start]]
-        shown = route if len(route) <= 10 else [*route[:6], "…", *route[-3:]]
-        problems.report(where[route[0]], f"these need one another without an end: {' → '.join(shown)}")
-
-
-def _circles(needs: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
-    """Return the circles of a graph: each way back to a name on the path of a depth-first walk, without recursion."""
-    finished: set[str] = set()
-    for root in needs:
-        path: dict[str, Iterator[str]] = {} if root in finished else {root: iter(needs[root])}
-        while path:
-            name, rest = next(reversed(path.items()))
-            need = next(rest, None)
-            if need is None:
-                finished.add(name)
-                del path[name]
-            elif need in path:
-                names = list(path)
-                yield names[names.index(need) :]
-            elif need not in finished:
-                path[need] = iter(needs[need])
-
-
-def _order(where: str) -> tuple[str, int, int]:
-    """Return a position in the order of reading."""
-    file, line, column = where.rsplit(":", 2)
-    return file, int(line), int(column)
-
-
-def _needs(conditions: Iterable[Condition]) -> Iterable[str]:
-    """Return what a list of conditions reuses."""
-    for condition in conditions:
-        if isinstance(condition, Logic):
-            yield from _needs(condition.conditions)
-        elif isinstance(condition, Named):
-            if condition.head == "in segment":
-                yield from (f"segment {quoted(name)}" for name in condition.names)
-            else:
-                yield f"the {condition.head}s"

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
+from personalize import fields as f
 from personalize import likes, lint, names
 from personalize.errors import Problem
 from personalize.suggest import quoted
@@ -27,8 +31,8 @@ from personalize.syntax import (
     Temperature,
 )
 from personalize.syntax_reserved import Experiment, Holdout, Trigger
-from personalize.words import MAX_PROBLEMS, Names, Problems, Reading, TooManyProblems, Words
-from personalize.yaml_nodes import Items, Map, Node, Text, compose
+from personalize.words import Names, Problems, Reading, TooManyProblems, Words
+from personalize.yaml_nodes import MAX_PROBLEMS, Items, Map, Node, Room, Text, compose
 
 SECTIONS: dict[str, type[Words]] = {
     "scores": Score,
@@ -45,8 +49,11 @@ SECTIONS: dict[str, type[Words]] = {
 
 KINDS = frozenset({model.declares for model in SECTIONS.values()} | {"block"})
 
-ONCE = ("stages", "temperatures", "holdout")
+ONCE = ("stages", "temperatures", "holdout", "stages move")
 """Their items have an order, or there is only one, so they cannot be spread over files."""
+
+MOVES = ("both ways", "forward only")
+"""How `stages move`: by what holds now, or only ever up the list, as most CRMs expect it."""
 
 Item = TypeVar("Item", bound=Words)
 
@@ -57,13 +64,15 @@ class _Run:
 
     problems: Problems = field(default_factory=Problems)
     names: Names = field(default_factory=Names)
+    room: Room = field(default_factory=Room)
     items: dict[str, list[Words]] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     places: dict[str, Text] = field(default_factory=dict)
+    forward_only: bool = False
 
     def read_file(self, file: str, source: str | bytes) -> None:
         """Read one file."""
-        root, problems, complete = compose(file, source)
+        root, problems, complete = compose(file, source, self.room)
         for problem in problems:
             self.problems.add(problem)
         if not complete:
@@ -77,11 +86,13 @@ class _Run:
 
     def read_sections(self, root: Map) -> None:
         """Read every top-level word of one file."""
-        words = (*SECTIONS, "holdout")
+        words = (*SECTIONS, "holdout", "stages move")
         for word, value in self.reading().settle(root, words, "a rule file").items():
             self.read_once(word)
             if word == "holdout":
                 self.read_item(Holdout, word, value)
+            elif word == "stages move":
+                self.read_move(value)
             elif isinstance(value, Items):
                 for item in value:
                     self.read_item(SECTIONS[word], word, item)
@@ -94,13 +105,20 @@ class _Run:
         if word not in ONCE:
             return
         if first := self.places.get(word):
-            message = f"{quoted(word)} stands in {first.where} already; its order counts, so it stands in one place"
+            message = f"{quoted(word)} stands in {first.where} already; it stands in one place of all files"
             self.problems.report(word.where, message)
             self.failed.add(str(word))
         self.places[str(word)] = word
 
+    def read_move(self, value: Node) -> None:
+        """Read how stages move."""
+        reading = self.reading()
+        with suppress(PydanticCustomError):  # it has been reported
+            self.forward_only = f.choice(f.text_of(value, reading), MOVES, reading) == "forward only"
+
     def read_item(self, model: type[Words], word: str, item: Node) -> None:
         """Read one item of a list."""
+        begun = len(self.names.references)
         try:
             read = model.model_validate(item, context=self.reading())
         except ValidationError as error:
@@ -111,6 +129,8 @@ class _Run:
                     self.problems.report(item.where, f"{model.thing} cannot be read: {path}: {detail['msg']}")
         else:
             self.items.setdefault(word, []).append(read)
+        if word != "tests":
+            self.names.used.update((used.kind, used.name) for used in self.names.references[begun:])
 
     def reading(self) -> Reading:
         """Return what the validators of one item share."""
@@ -121,9 +141,10 @@ class _Run:
         self.failed.add(word)
         self.names.lost.add(SECTIONS[word].declares if word in SECTIONS else "")
 
-    def finish(self, digest: str) -> RuleSet:
+    def finish(self, digest: str, today: date | None) -> RuleSet:
         """Check what only shows once all files are read, and return the rule set."""
         names.check(self.names, self.problems)
+        cases = self.section("tests", Case)
         rules = RuleSet.model_construct(
             scores=self.section("scores", Score),
             interests=self.section("interests", Interest),
@@ -131,11 +152,16 @@ class _Run:
             stages=self.section("stages", Stage),
             temperatures=self.section("temperatures", Temperature),
             placements=self.section("placements", Placement),
+            stages_forward_only=self.forward_only,
             inactive=self.inactive(),
-            tests=likes.resolved(self.section("tests", Case), self.problems),
+            tests=likes.resolved(cases, self.problems),
             digest=digest,
         )
-        lint.check(rules, self.failed, self.problems)
+        experiments, triggers = self.section("experiments", Experiment), self.section("triggers", Trigger)
+        written = lint.Written(rules, experiments, triggers, cases, self.names, self.failed)
+        lint.check(written, today, self.problems)
+        if "stages move" in self.places and not rules.stages and "stages" not in self.failed:
+            self.problems.report(self.places["stages move"].where, "there are no stages that could move", "warning")
         return rules
 
     def section(self, word: str, model: type[Item]) -> tuple[Item, ...]:
@@ -151,18 +177,20 @@ class _Run:
         )
 
 
-def load(files: Mapping[str, str | bytes]) -> tuple[RuleSet | None, list[Problem]]:
+def load(files: Mapping[str, str | bytes], today: date | None = None) -> tuple[RuleSet | None, list[Problem]]:
     """Return the rule set of these files (name -> content) and its problems, by file, line and column.
 
-    With a problem of level error there is no rule set. Raises ParserMissing when PyYAML lacks libyaml, else nothing.
+    `today` is the site's date; without it, nothing is said about schedules that are over. With a problem of level error
+    there is no rule set. Raises ParserMissing when PyYAML lacks libyaml, else nothing.
     """
     run = _Run()
     rules: RuleSet | None = None
     cut = ""
     try:
         for file in sorted(files):
-            run.read_file(file, files[file])
-        rules = run.finish(digest_of(files))
+            if not run.room.full:
+                run.read_file(file, files[file])
+        rules = run.finish(digest_of(files), today)
     except TooManyProblems:
         cut = f"more than {MAX_PROBLEMS} problems were found; the others are not listed"
     found = sorted(run.problems.found.values(), key=lambda problem: (problem.file, problem.line, problem.column))

@@ -20,7 +20,8 @@ def check(names: Names, problems: Problems) -> None:
         if name.name.casefold() in EXPECT_WORDS or name.name.casefold().startswith(("score ", "interest ")):
             problems.report(name.where, f"{quoted(name.name)} is a word of tests, so no placement can have this name")
     for reference in names.references:
-        if message := _missing(reference, names):
+        # One text may use many names; its first problem is told.
+        if not problems.has_error(reference.where) and (message := _missing(reference, names)):
             problems.report(reference.where, message)
 
 

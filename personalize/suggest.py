@@ -46,6 +46,12 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def way(names: Iterable[str]) -> str:
+    """Return the names of a circle as "a → b → a", the middle of a long one left out."""
+    route = list(names)
+    return " → ".join(route if len(route) <= 10 else [*route[:6], "…", *route[-3:]])
+
+
 def unknown(word: str, options: Iterable[str], sentence: str) -> str:
     """Return the sentence with the nearest option, or with all of them when none is near and they are few."""
     options = list(options)

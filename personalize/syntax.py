@@ -8,6 +8,7 @@ are reserved for later stand in files of their own; all but the last are named h
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
@@ -94,6 +95,7 @@ class Grant(Words):
     cap: f.KeptCap | None = Field(default=None, alias="at most")
 
     @classmethod
+    @cache
     def words(cls) -> dict[str, str]:
         """Return field name by word; `for <head>`, `where` and `is` together make the condition."""
         heads = {f"for {head}": "condition.head" for head in cls.heads}
@@ -258,6 +260,7 @@ class Block(Words):
     converts_when: Condition | None = Field(default=None, alias="converts when")
 
     @classmethod
+    @cache
     def words(cls) -> dict[str, str]:
         """Return field name by word; the three rests go into one map."""
         rests = {f"rest after {event}": f"rests.{event}" for event in ("dismiss", "convert", "click")}
@@ -318,6 +321,8 @@ class RuleSet(BaseModel):
     interests: tuple[Score, ...] = ()
     segments: tuple[Segment, ...] = ()
     stages: tuple[Step, ...] = ()
+    stages_forward_only: bool = False
+    """Whether a visitor who reached a stage never goes back to one below it in the list."""
     temperatures: tuple[Step, ...] = ()
     placements: tuple[Placement, ...] = ()
     inactive: tuple[Inactive, ...] = ()

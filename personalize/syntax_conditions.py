@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag
 
 from personalize import fields as f
+from personalize.known_values import wrong_value
 from personalize.model import PURPOSES
 from personalize.suggest import did_you_mean, listed, nearest, quoted
 from personalize.time_values import parse_daily_range, parse_date_range, parse_weekday_range
@@ -44,6 +46,7 @@ class Head(Words):
     head_field: ClassVar[str] = ""
 
     @classmethod
+    @cache
     def words(cls) -> dict[str, str]:
         """Return field name by word; every head word leads to the same field."""
         return dict.fromkeys(cls.heads, cls.head_field) | dict(super().words())
@@ -169,6 +172,16 @@ class Attribute(Head):
 
     head: AttributeWord
     texts: f.TextsField
+
+    @classmethod
+    def fields_of(cls, node: Map, reading: Reading) -> dict[str, Any]:
+        """Return the values, and warn of countries, languages and devices that no visitor has."""
+        values = super().fields_of(node, reading)
+        texts = values["texts"]
+        for text in texts if isinstance(texts, Items) else [texts]:
+            if isinstance(text, Text) and (why := wrong_value(values["head"], text)):
+                reading.report(text, f"{quoted(text)} fits nobody: {why}", "warning")
+        return values
 
 
 class Listed(Head):

@@ -12,8 +12,9 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import Field
 
 from personalize import fields as f
+from personalize.known_values import wrong_value
 from personalize.suggest import did_you_mean, nearest, quoted, unknown
-from personalize.syntax_conditions import AttributeWord
+from personalize.syntax_conditions import COMPANY_WORDS, AttributeWord
 from personalize.values import Length, NumberRange, parse_length, parse_number, parse_range
 from personalize.words import Reading, Words, copied
 from personalize.yaml_nodes import Items, Map, Node, Text
@@ -102,6 +103,8 @@ def _read_visitor(value: Any, reading: Reading) -> dict[str, object]:
         elif key in ("traits", "company"):
             if not isinstance(item, Map):
                 raise reading.reject(item, "a map is wanted here, such as {name: value}")
+            if key == "company":
+                f.warn_if_near(item, COMPANY_WORDS, "an attribute", reading)
             visitor[str(key)] = {str(name): f.plain_value(held, reading) for name, held in item.items()}
         elif key == "visits":
             visits = f.parsed(parse_number, f.text_of(item, reading), reading)
@@ -109,7 +112,10 @@ def _read_visitor(value: Any, reading: Reading) -> dict[str, object]:
                 raise reading.reject(item, f"{quoted(str(item))} is not a whole number of visits")
             visitor[str(key)] = int(visits)
         else:
-            visitor[str(key)] = str(f.text_of(item, reading))
+            text = f.text_of(item, reading)
+            if why := wrong_value(key, text):
+                reading.report(text, f"{quoted(text)} is what no visitor has: {why}", "warning")
+            visitor[str(key)] = str(text)
     return visitor
 
 

@@ -11,6 +11,9 @@ from datetime import date, time
 from personalize.suggest import nearest, quoted
 from personalize.values import DailyRange, DateRange, Moment, PhraseError, WeekdayRange, near_word, wrong
 
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+"""Other years are slips of the pen, or mean "for ever", which is said by leaving the date out."""
+
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
@@ -96,6 +99,9 @@ def _date(word: str, what: str, text: str = "") -> date:
     found = _DATE.fullmatch(word)
     if not found:
         raise wrong(text or word, what)
+    if not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
+        message = f"{quoted(word)} lies outside of the years {FIRST_YEAR} to {LAST_YEAR}"
+        raise PhraseError(f"{message}; leave out a start or an end that never comes")
     try:
         return date(int(found[1]), int(found[2]), int(found[3]))
     except ValueError:

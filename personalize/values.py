@@ -14,6 +14,7 @@ from datetime import date, datetime, time
 from personalize.suggest import LONGEST, did_you_mean, nearest, quoted
 
 DAY_MS = 86_400_000
+LONGEST_LENGTH_MS = 36_525 * DAY_MS
 UNIT_MS = {"minute": 60_000, "hour": 3_600_000, "day": DAY_MS, "week": 7 * DAY_MS}
 
 
@@ -186,6 +187,8 @@ def parse_length(text: str) -> Length:
     if not found:
         raise wrong(text, 'a length of time such as "30 days"', _near_length(text))
     ms = int(found[1]) * UNIT_MS[found[2]]
+    if ms > LONGEST_LENGTH_MS:
+        raise PhraseError(f"{quoted(text)} is longer than a hundred years")
     return Length(ms, ms // DAY_MS if found[2] in ("day", "week") else 0)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
@@ -16,10 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from personalize.errors import Level, Problem
 from personalize.suggest import listed, nearest, quoted, unknown
-from personalize.yaml_nodes import Items, Map, Node, Text
-
-MAX_PROBLEMS = 500
-"""A run stops looking after so many; each costs a search for a suggestion."""
+from personalize.yaml_nodes import MAX_PROBLEMS, Items, Map, Node, Text
 
 
 class TooManyProblems(Exception):
@@ -40,6 +38,16 @@ class Problems:
         if len(self.found) >= MAX_PROBLEMS:
             raise TooManyProblems
 
+    @property
+    def errors(self) -> bool:
+        """Whether any problem is an error."""
+        return any(problem.level == "error" for problem in self.found.values())
+
+    def has_error(self, where: str) -> bool:
+        """Tell whether an error was found at file:line:column."""
+        known = self.found.get(where)
+        return known is not None and known.level == "error"
+
     def report(self, where: str, message: str, level: Level = "error") -> None:
         """Add a problem at file:line:column."""
         self.add(Problem.at(where, message, level))
@@ -59,11 +67,13 @@ class Reference:
 class Names:
     """Every name of all files: `declared` by kind and folded name, `references` to them.
 
-    `lost` holds the kinds of which some name could not be read, so that nothing can be said about unknown ones.
+    `used` holds the (kind, name) that something else than a test names, `lost` the kinds of which some name could not
+    be read, so that nothing can be said about unknown ones.
     """
 
     declared: dict[str, dict[str, list[Reference]]] = field(default_factory=dict)
     references: list[Reference] = field(default_factory=list)
+    used: set[tuple[str, str]] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
 
     def of(self, kind: str) -> list[str]:
@@ -155,6 +165,7 @@ class Words(BaseModel):
     """The position of its start, file:line:column."""
 
     @classmethod
+    @cache
     def words(cls) -> Mapping[str, str]:
         """Return field name by word; `field.key` puts the word's value into a field that holds a map."""
         return {info.alias: name for name, info in cls.model_fields.items() if info.alias}
@@ -178,13 +189,16 @@ class Words(BaseModel):
         return fields
 
     @classmethod
+    @cache
+    def required(cls) -> tuple[tuple[str, str], ...]:
+        """Return the words that cannot be left out, each behind the name of its field."""
+        fields = cls.model_fields.items()
+        return tuple((name, info.alias) for name, info in fields if info.alias and info.is_required())
+
+    @classmethod
     def require(cls, node: Map, fields: Mapping[str, Any], reading: Reading) -> None:
         """Report the words that are missing."""
-        missing = [
-            quoted(info.alias)
-            for name, info in cls.model_fields.items()
-            if info.alias and info.is_required() and name not in fields
-        ]
+        missing = [quoted(word) for name, word in cls.required() if name not in fields]
         if missing:
             if cls.declares:
                 reading.names.lost.add(cls.declares)

@@ -2,15 +2,15 @@
 
 Scalars stay text whatever they look like; the schema that reads them decides. What YAML offers beyond maps, lists and
 texts is refused: duplicate keys, anchors, aliases, tags, several documents. The composer keeps its own stack, so that
-depth costs no recursion, and goes on after each problem that leaves the structure readable.
+depth costs no recursion, and goes on after each problem that leaves the structure readable. Whatever a file holds, the
+limits below bound the time and the memory that it takes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -19,7 +19,13 @@ from personalize.suggest import quoted
 from personalize.yaml_sentences import QUOTES, sentence_of
 
 MAX_BYTES = 1_000_000
-"""The size of one file; the largest rule sets that were seen have 150 kB."""
+"""The size of all files together; the largest rule sets that were seen have 150 kB."""
+
+MAX_NODES = 30_000
+"""Words, values, lists and maps of all files together; 150 kB of rules have about 15,000."""
+
+MAX_PROBLEMS = 200
+"""A run stops looking after so many: nobody reads them, and each costs a search for a suggestion."""
 
 MAX_DEPTH = 40
 """Maps and lists inside one another; the deepest sensible rule has about twelve."""
@@ -84,6 +90,19 @@ class _Stop(Exception):
 
 
 @dataclass(slots=True)
+class Room:
+    """What the files of one run may still hold."""
+
+    size: int = MAX_BYTES
+    nodes: int = MAX_NODES
+
+    @property
+    def full(self) -> bool:
+        """Whether the files hold more than they may."""
+        return self.size < 0 or self.nodes < 0
+
+
+@dataclass(slots=True)
 class _Open:
     """A map or list that is being filled; `key` is the map's key that waits for its value."""
 
@@ -100,26 +119,32 @@ class _Composer:
 
     file: str
     lines: list[str]
+    room: Room
     problems: list[Problem] = field(default_factory=list)
     stack: list[_Open] = field(default_factory=list)
     root: Node | None = None
     documents: int = 0
 
     def note(self, line: int, column: int, message: str) -> None:
-        """Note a problem."""
+        """Note a problem; after very many of them the rest of the file is left unread."""
         self.problems.append(Problem(self.file, line, column, message))
+        if len(self.problems) > MAX_PROBLEMS:
+            raise _Stop
 
     def take(self, event: yaml.Event) -> None:
         """Take the next event of the parser."""
+        # Told apart by type and with few calls: this runs for every word and value of every file.
+        kind = type(event)
+        if kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+            self.put(self.stack.pop().node)
+            return
         line, column = _spot(event.start_mark)
         if isinstance(event, yaml.ScalarEvent):
-            self.refuse_extras(event.anchor, event.tag, line, column)
+            self.count(event, line, column)
             self.put(self.text(event, line, column))
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            self.refuse_extras(event.anchor, event.tag, line, column)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self.count(event, line, column)
             self.open(event, line, column)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self.put(self.stack.pop().node)
         elif isinstance(event, yaml.AliasEvent):
             self.note(line, column, QUOTES.format("*"))
             self.put(self.place(Text(f"*{event.anchor}"), line, column))
@@ -129,22 +154,31 @@ class _Composer:
                 self.note(line, column, 'a file holds one document; remove this "---" line or make a second file')
                 raise _Stop
 
-    def refuse_extras(self, anchor: str | None, tag: str | None, line: int, column: int) -> None:
-        """Note an anchor or a tag; its node is read as if there were none."""
-        if anchor is not None:
+    def count(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, line: int, column: int) -> None:
+        """Count one more node, stop where there are too many, and note an anchor or a tag, as if there were none."""
+        room = self.room
+        room.nodes -= 1
+        if room.nodes < 0:
+            message = f"the rules of one site hold at most {MAX_NODES} words and values; here they hold more"
+            self.note(line, column, message)
+            raise _Stop
+        if event.anchor is not None:
             self.note(line, column, QUOTES.format("&"))
-        elif tag is not None:
+        elif event.tag is not None:
             self.note(line, column, QUOTES.format("!"))
 
     def text(self, event: yaml.ScalarEvent, line: int, column: int) -> Text:
         """Return the scalar as a text."""
         text = self.place(Text(event.value), line, column)
-        text.quoted = bool(event.style)
-        if text.quoted and (bad := _UNPRINTABLE.search(text)):
-            self.note(line, column, f"the invisible character U+{ord(bad[0]):04X} cannot stand in a text")
-        end_line, end_column = _spot(event.end_mark)
-        line_text = self.lines[end_line - 1] if end_line <= len(self.lines) else ""
-        text.comment = not text.quoted and _COMMENT.match(line_text, end_column - 1) is not None
+        if event.style:
+            text.quoted = True
+            if bad := _UNPRINTABLE.search(text):
+                self.note(line, column, f"the invisible character U+{ord(bad[0]):04X} cannot stand in a text")
+        else:
+            end_line, end_column = _spot(event.end_mark)
+            # Where the text is the last of its file, its end lies behind the last line.
+            rest = self.lines[end_line - 1] if end_line <= len(self.lines) else ""
+            text.comment = _COMMENT.match(rest, end_column - 1) is not None
         return text
 
     def place(self, node: Text, line: int, column: int) -> Text:
@@ -228,40 +262,43 @@ class _Composer:
             top.node[key] = node
 
 
-def compose(file: str, source: str | bytes) -> tuple[Node | None, list[Problem], bool]:
-    """Return the file's nodes (None when it is empty), its problems, and whether it could be read to its end."""
+def compose(file: str, source: str | bytes, room: Room | None = None) -> tuple[Node | None, list[Problem], bool]:
+    """Return the file's nodes (None when it is empty), its problems, and whether it could be read to its end.
+
+    `room` is what the run has left for this file; its nodes and its size are taken from it.
+    """
     if not yaml.__with_libyaml__:
         raise ParserMissing("PyYAML has no libyaml here; install a PyYAML wheel, or libyaml-dev before building it")
+    room = room or Room()
+    room.size -= len(source)
+    if room.size < 0:
+        message = f"the rules of one site are at most {MAX_BYTES // 1000} kB large; with this file they are larger"
+        return None, [Problem(file, 1, 1, message)], False
     text, problem = _decoded(file, source)
     if problem:
         return None, [problem], False
-    composer = _Composer(file, re.split("\r\n|\r|\n", text))
+    composer = _Composer(file, re.split("\r\n|\r|\n", text), room)
+    # The parser alone, one event at a time, so that the composer can stop it anywhere.
+    parser = yaml.cyaml.CParser(text)  # type: ignore[attr-defined]  # its stub only imports the name
     try:
-        for event in _events(text):
+        while event := parser.get_event():
             composer.take(event)
     except _Stop:
         return composer.root, composer.problems, False
     except yaml.MarkedYAMLError as error:
-        composer.note(*(composer.never_closed(error) or sentence_of(error, composer.lines)))
+        place = composer.never_closed(error) or sentence_of(error, composer.lines)
+        composer.problems.append(Problem(file, *place))
         return composer.root, composer.problems, False
     return composer.root, composer.problems, True
 
 
-def _events(text: str) -> Iterator[yaml.Event]:
-    """Return the parser's events, one at a time, so that the composer can stop it anywhere."""
-    events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.CLoader)
-    return events
-
-
-def _spot(mark: object) -> tuple[int, int]:
-    """Return the line and column of a mark, counted from 1."""
-    return getattr(mark, "line", 0) + 1, getattr(mark, "column", 0) + 1
+def _spot(mark: Any) -> tuple[int, int]:
+    """Return the line and column of a mark, counted from 1; an error may come without one."""
+    return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
 
 
 def _decoded(file: str, source: str | bytes) -> tuple[str, Problem | None]:
     """Return the file's text, or the reason why it has none."""
-    if len(source) > MAX_BYTES:
-        return "", Problem(file, 1, 1, f"the file is larger than {MAX_BYTES // 1000} kB; split it into several")
     if isinstance(source, bytes):
         try:
             text = source.decode()

@@ -1,29 +1,32 @@
-"""`tuttu rules check|test|explain [DIR]`: is the rule folder good, do its tests pass, why does a visitor see what.
+"""`tuttu rules check|test|explain|schema [DIR]`: is the folder good, do its tests pass, why does a visitor see what.
 
-Exit codes: 0 good, 1 findings (errors in the rules, failed tests), 2 usage (no such folder, zone or test).
+Exit codes: 0 good, 1 findings (errors in the rules, failed tests, under --strict warnings too), 2 usage (no such
+folder, zone or test). `--format github` writes workflow commands, which GitHub shows beside the lines that they name:
+https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfoNotFoundError
 
 import orjson
 
+from gateway.commands import schema
 from gateway.reload import read_rules
 from personalize import rule_tests
 from personalize.calendar import Calendar
 from personalize.errors import Problem, RulesError, RulesInvalid
-from personalize.explain import as_data, explain, plain_lines
 from personalize.loader import load
 from personalize.phrasing import amount
 from personalize.plan import Plan, compile_rules
-from personalize.suggest import did_you_mean, nearest, quoted
+from personalize.suggest import quoted
 from personalize.syntax import RuleSet
 
 GOOD, FINDINGS, USAGE = 0, 1, 2
@@ -37,125 +40,151 @@ class Subparsers(Protocol):
 
 
 @dataclass(slots=True, frozen=True)
-class _Loaded:
-    """A rule folder as far as it could be read: `rules` and `plan` are there when no problem is an error."""
+class Loaded:
+    """A rule folder as far as it could be read: `rules` and `plan` are there when no problem is an error.
 
+    Problems name their files with the folder, so that terminals and editors can open them.
+    """
+
+    folder: Path
     files: int
     problems: list[Problem]
     rules: RuleSet | None
     plan: Plan | None
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add `rules` and its three verbs to the command line."""
+def add_parser(subparsers: Subparsers) -> Subparsers:
+    """Add `rules` and its verbs to the command line, and return what `explain` adds its own verb to."""
     verbs = subparsers.add_parser("rules", help="check, test and explain rules").add_subparsers(
-        dest="verb", required=True, metavar="check|test|explain"
+        dest="verb", required=True, metavar="check|test|explain|schema"
     )
     for verb, what in (
         ("check", "say everything that is wrong with the rules"),
         ("test", "run the tests that stand beside the rules"),
-        ("explain", "show what the rules make of a test's visitor, and why"),
     ):
         parser = verbs.add_parser(verb, help=what)
         parser.add_argument(
             "folder", nargs="?", default="rules", metavar="DIR", help="the rule folder (default: rules)"
         )
         parser.add_argument("--time-zone", default="UTC", metavar="Z", help="the site's time zone (default: UTC)")
-        parser.add_argument("--format", choices=("text", "json"), default="text")
-        if verb == "explain":
-            parser.add_argument(
-                "--test", default="", metavar="NAME", help="the test whose visitor to show (default: all)"
-            )
+        parser.add_argument("--format", choices=("text", "json", "github"), default="text")
+        parser.add_argument("--strict", action="store_true", help="count warnings as findings")
         parser.set_defaults(run=run)
+    schema.add_parser(verbs)
+    return verbs
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one verb, write its answer to standard output, and return the exit code."""
     try:
-        loaded = _load(Path(args.folder), args.time_zone)
+        loaded = load_folder(Path(args.folder), args.time_zone)
         return _VERBS[args.verb](args, loaded)
-    except _UsageError as error:
+    except UsageError as error:
         sys.stderr.write(f"tuttu rules {args.verb}: {error}\n")
         return USAGE
 
 
-class _UsageError(Exception):
+class UsageError(Exception):
     """The command was asked for something that is not there; the message is a whole sentence."""
 
 
-def _load(folder: Path, time_zone: str) -> _Loaded:
+def load_folder(folder: Path, time_zone: str) -> Loaded:
+    """Return a rule folder as far as it can be read; raises UsageError when there is nothing to read."""
     try:
         files = read_rules(folder)
     except RulesError as error:
-        raise _UsageError(str(error)) from error
+        raise UsageError(str(error)) from error
     try:
-        Calendar(time_zone)
+        calendar = Calendar(time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise _UsageError(f"there is no time zone {quoted(time_zone)}; write it as in Europe/Helsinki") from error
-    rules, problems = load(files)
+        raise UsageError(f"there is no time zone {quoted(time_zone)}; write it as in Europe/Helsinki") from error
+    today = calendar.local(time.time_ns() // 1_000_000).date()
+    rules, problems = load(files, today)
+    plan = None
     try:
         plan = None if rules is None else compile_rules(rules, time_zone)
     except RulesInvalid as error:
-        return _Loaded(len(files), [*problems, *error.problems], None, None)
-    return _Loaded(len(files), problems, rules, plan)
+        problems, rules = [*problems, *error.problems], None
+    problems = [replace(problem, file=str(folder / problem.file)) for problem in problems]
+    return Loaded(folder, len(files), problems, rules, plan)
 
 
-def _check(args: argparse.Namespace, loaded: _Loaded) -> int:
+def check(args: argparse.Namespace, loaded: Loaded) -> int:
+    """Say everything that is wrong with the rules, and return the exit code."""
     errors = sum(problem.level == "error" for problem in loaded.problems)
     warnings = len(loaded.problems) - errors
     inactive = list(loaded.plan.inactive) if loaded.plan else []
     counts = _counts(loaded)
+    # `explain` shows these problems too, and knows no --strict.
+    good = not (errors or (warnings and getattr(args, "strict", False)))
     if args.format == "json":
-        found = {"good": not errors, "counts": counts, "problems": loaded.problems, "inactive": inactive}
-        _write_json(found)
-        return FINDINGS if errors else GOOD
-    _write(*map(str, loaded.problems))
+        _write_json({"good": good, "counts": counts, "problems": loaded.problems, "inactive": inactive})
+        return GOOD if good else FINDINGS
+    _write_problems(args, loaded)
     if inactive:
         _write(f"not yet active, checked only: {', '.join(inactive)}")
-    verdict = ", ".join([amount(errors, "error")] * (errors > 0) + [amount(warnings, "warning")] * (warnings > 0))
     summary = ", ".join(amount(count, thing.removesuffix("s")) for thing, count in counts.items())
-    _write(f"{summary}: {verdict if errors else ', '.join(filter(None, ('good', verdict)))}")
-    return FINDINGS if errors else GOOD
+    found = [amount(errors, "error")] * (errors > 0) + [amount(warnings, "warning")] * (warnings > 0)
+    _write(f"{summary}: {', '.join((['good'] if good else []) + found)}")
+    return GOOD if good else FINDINGS
 
 
-def _test(args: argparse.Namespace, loaded: _Loaded) -> int:
+def _test(args: argparse.Namespace, loaded: Loaded) -> int:
     if loaded.plan is None or loaded.rules is None:
-        return _check(args, loaded)
-    results = rule_tests.run(loaded.plan, loaded.rules.tests)
+        return check(args, loaded)
+    results = [
+        replace(result, where=str(loaded.folder / result.where))
+        for result in rule_tests.run(loaded.plan, loaded.rules.tests)
+    ]
     failed = sum(not result.passed for result in results)
+    # What could be better in the rules is the business of `check`, unless it is to fail the run.
+    warnings = loaded.problems if args.strict else []
+    good = not (failed or warnings)
     if args.format == "json":
-        _write_json({"good": not failed, "tests": results})
-        return FINDINGS if failed else GOOD
+        _write_json({"good": good, "tests": results, "problems": warnings})
+        return GOOD if good else FINDINGS
+    if warnings:
+        _write_problems(args, loaded)
     for result in results:
-        _write(
-            f"{'ok  ' if result.passed else 'FAIL'}  {result.name}" + ("" if result.passed else f"  ({result.where})")
-        )
-        for failure in result.failures:
-            _write(f"      {failure.what}: expected {failure.expected}, found {failure.actual}")
-            _write(*(f"        {line}" for line in failure.explanation))
-    _write(f"{amount(len(results), 'test')}: {'good' if not failed else f'{failed} failed'}")
-    return FINDINGS if failed else GOOD
+        if result.passed:
+            _write(f"ok    {result.name}")
+            continue
+        failures = [line for failure in result.failures for line in _lines(failure)]
+        if args.format == "github":
+            problem = Problem.at(result.where, "\n".join((f"{quoted(result.name)} failed", *failures)))
+            _write(_workflow_command(problem))
+        else:
+            _write(f"FAIL  {result.name}  ({result.where})", *(f"      {line}" for line in failures))
+    verdict = f"{failed} failed" if failed else "good"
+    noted = f", {amount(len(warnings), 'warning')} in the rules" if warnings else ""
+    _write(f"{amount(len(results), 'test')}: {verdict}{noted}")
+    return GOOD if good else FINDINGS
 
 
-def _explain(args: argparse.Namespace, loaded: _Loaded) -> int:
-    if loaded.plan is None or loaded.rules is None:
-        return _check(args, loaded)
-    by_name = {case.name.lower(): case for case in loaded.rules.tests}
-    if not by_name:
-        raise _UsageError("there is no test whose visitor could be shown; write one under tests:")
-    if args.test and args.test.lower() not in by_name:
-        raise _UsageError(f"there is no test {quoted(args.test)}{did_you_mean(nearest(args.test, list(by_name)))}")
-    cases = [by_name[args.test.lower()]] if args.test else loaded.rules.tests
-    explained = [(case.name, explain(loaded.plan, *rule_tests.visitor_of(loaded.plan, case))) for case in cases]
-    if args.format == "json":
-        _write_json([{"test": name, "explanation": as_data(explanation)} for name, explanation in explained])
-        return GOOD
-    for name, explanation in explained:
-        _write(f"test {name}", *(f"  {line}" for line in plain_lines(explanation)))
-    return GOOD
+def _lines(failure: rule_tests.Failure) -> Sequence[str]:
+    """Return what was expected, what was found, and why."""
+    first = f"{failure.what}: expected {failure.expected}, found {failure.actual}"
+    return [first, *(f"  {line}" for line in failure.explanation)]
 
 
-def _counts(loaded: _Loaded) -> dict[str, int]:
+def _write_problems(args: argparse.Namespace, loaded: Loaded) -> None:
+    _write(*map(_workflow_command if args.format == "github" else str, loaded.problems))
+
+
+def _workflow_command(problem: Problem) -> str:
+    """Return the line that makes GitHub show a problem where it is."""
+    place = f"file={_escaped(problem.file)},line={problem.line},col={problem.column}"
+    return f"::{problem.level} {place}::{_escaped(problem.message, ends='')}"
+
+
+def _escaped(text: str, ends: str = ":,") -> str:
+    """Return a text in which no sign ends a workflow command or one of its properties."""
+    for sign in f"%\r\n{ends}":
+        text = text.replace(sign, f"%{ord(sign):02X}")
+    return text
+
+
+def _counts(loaded: Loaded) -> dict[str, int]:
     """Return how much of what there is, things that are not there left out."""
     rules = loaded.rules
     sections: Mapping[str, Any] = (
@@ -180,8 +209,7 @@ def _write_json(value: Any) -> None:
     _write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
-_VERBS: Mapping[str, Callable[[argparse.Namespace, _Loaded], int]] = {
-    "check": _check,
+_VERBS: Mapping[str, Callable[[argparse.Namespace, Loaded], int]] = {
+    "check": check,
     "test": _test,
-    "explain": _explain,
 }

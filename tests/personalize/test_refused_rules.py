@@ -189,13 +189,15 @@ placements:
     assert [(p.line, p.level) for p in problems] == [
         (2, "warning"),
         (2, "warning"),
+        (2, "warning"),
         (4, "warning"),
         (4, "warning"),
         (4, "warning"),
     ]
-    assert "slow decay" in problems[0].message
-    assert 'did you mean "industry"?' in problems[1].message
-    assert str(problems[3]).startswith("a.yaml:4:49: warning: ")
+    assert 'uses the score "a"' in problems[0].message
+    assert "slow decay" in problems[1].message
+    assert 'did you mean "industry"?' in problems[2].message
+    assert str(problems[4]).startswith("a.yaml:4:49: warning: ")
 
 
 def test_circles_are_shown_whole_by_way_of_stages_too() -> None:

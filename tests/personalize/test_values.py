@@ -77,6 +77,7 @@ def test_a_phrase_has_its_value(parse: Callable[[str], Any], text: str, value: o
         (v.parse_length, "30days", 'did you mean "30 days"?'),
         (v.parse_length, "a fortnight", "is not a length of time"),
         (v.parse_length, "1234567 days", "is not a length of time"),
+        (v.parse_length, "999999 weeks", "is longer than a hundred years"),
         (v.parse_count, "3", 'did you mean "3 times"?'),
         (v.parse_count, "3 timez", 'did you mean "times"?'),
         (v.parse_count, "onse", 'did you mean "once"?'),
@@ -102,6 +103,8 @@ def test_a_phrase_has_its_value(parse: Callable[[str], Any], text: str, value: o
         (t.parse_date_range, "untill 2026-11-30", 'did you mean "until"?'),
         (t.parse_moment, "23.11.2026", "is not a date"),
         (t.parse_moment, "2026-02-30", "is not in the calendar"),
+        (t.parse_moment, "9999-12-31", "leave out a start or an end that never comes"),
+        (t.parse_date_range, "0001-01-01 to 2026-11-30", "lies outside of the years 1970 to 2999"),
         (t.parse_moment, "2026-02-20 10:00 11:00", "is not a date"),
     ],
 )
