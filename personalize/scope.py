@@ -20,9 +20,7 @@ class Scope:
     segments: dict[str, Segment] = field(default_factory=dict)
     scores: dict[str, Score] = field(default_factory=dict)
     interests: dict[str, Score] = field(default_factory=dict)
-    ladders: dict[str, Ladder] = field(
-        default_factory=lambda: {"stage": Ladder(0), "temperature": Ladder(1)}
-    )
+    ladders: dict[str, Ladder] = field(default_factory=lambda: {"stage": Ladder(0), "temperature": Ladder(1)})
     slots: int = 2
     behaviours: list[Behaviour] = field(default_factory=list)
     purposes: set[str] = field(default_factory=lambda: set(PURPOSES))

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personalize.decide import decide
-from personalize.expression import truth_of
 from personalize.explain_scores import explained_score
+from personalize.expression import truth_of
 from personalize.loader import load
 from personalize.model import Context, Event, Facts, Shown, stamp_of
 from personalize.plan import Plan, compile_rules
