@@ -27,11 +27,7 @@ class Machine:
     @classmethod
     def here(cls, gateway: Gateway, cores: Sequence[int]) -> Self:
         """Look at this machine and at the gateway's store."""
-        with contextlib.suppress(OSError, StopIteration):
-            lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-            processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-            return cls(processor, _store(gateway), cores)
-        return cls(platform.processor() or platform.machine(), _store(gateway), cores)
+        return cls(processor(), _store(gateway), cores)
 
     def describe(self, arguments: Sequence[str]) -> str:
         """Return the lines."""
@@ -48,6 +44,14 @@ class Machine:
                 f"cores    the measured server on core {self.cores[0]}; its store and wrk on core {self.cores[1]}",
             ]
         )
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return platform.processor() or platform.machine()
 
 
 def pin(pid: int, core: int) -> None:

@@ -30,7 +30,7 @@ class Expression(NamedTuple):
 
 def expression(text: str, *values: Any) -> Expression:
     """Return an expression; a value that is an expression itself is put in its place in parentheses."""
-    if not any(isinstance(value, Expression) for value in values):
+    if Expression not in map(type, values):
         return Expression(text, values)
     start, *rest = text.split("{}")
     texts: list[str] = [start]

@@ -34,7 +34,7 @@ VISITS: Place = ("visits", "")
 class Keys(NamedTuple):
     """One of these keys must be in the place; where they are `barred`, none of them may.
 
-    A key that ends in `*` stands for every text with that beginning.
+    A key that ends in `*` stands for every text with that beginning, one within two `*` for every text that holds it.
     """
 
     place: Place
@@ -86,11 +86,24 @@ def _exact(written: Written) -> Keys | None:
 
 # -- conditions that are keys and no more ---------------------------------------------------------------------------
 def _keys(place: Place, texts: Sequence[str], normal: Callable[[str], str] = str.lower) -> Keys | None:
-    return None if any("*" in text[:-1] for text in texts) else Keys(place, tuple(map(normal, texts)))
+    """Return the keys of texts, None where a glob of them cannot be written as a key."""
+    keys = tuple(map(normal, texts))
+    return Keys(place, keys) if keys == tuple(map(key_of, keys)) else None
+
+
+def key_of(pattern: str) -> str:
+    """Return the key of a text or glob; of a glob that no key says in full, the longest part that it must hold."""
+    if "*" not in pattern[:-1]:
+        return pattern
+    return f"*{max(pattern.split('*'), key=len)}*"
 
 
 def _attribute(written: syntax.Attribute) -> Keys | None:
-    return _keys((written.head, ""), written.texts, normal_path if written.head == "page" else str.lower)
+    return _keys(*_of_request(written))
+
+
+def _of_request(written: syntax.Attribute) -> tuple[Place, Sequence[str], Callable[[str], str]]:
+    return (written.head, ""), written.texts, normal_path if written.head == "page" else str.lower
 
 
 def _trait(written: syntax.Trait) -> Keys | None:
@@ -98,8 +111,10 @@ def _trait(written: syntax.Trait) -> Keys | None:
 
 
 def _only_attribute(written: syntax.Company) -> Keys | None:
-    filed = [*_company(written)] if len(written.attributes) == 1 else []
-    return filed[0] if filed and isinstance(filed[0], Keys) else None
+    (name, test), *more = written.attributes.items()
+    if more or " " in name or isinstance(test, NumberRange):
+        return None
+    return _keys(("company", name), test)
 
 
 def _named(written: syntax.Named) -> Keys | None:
@@ -122,14 +137,18 @@ _EXACT: Mapping[type, Callable[[Any], Keys | None]] = {
 
 
 # -- conditions that need keys or spans, and more -------------------------------------------------------------------
+def _parts_of(place: Place, texts: Sequence[str], normal: Callable[[str], str] = str.lower) -> Iterator[Keys]:
+    yield Keys(place, tuple(key_of(normal(text)) for text in texts))
+
+
 def _company(written: syntax.Company) -> Iterator[Filing]:
     for name, test in written.attributes.items():
         if " " in name:
             continue  # it has several spellings and is left to the condition itself
         if isinstance(test, NumberRange):
             yield Span(("company", name), *closed_ends(test))
-        elif keys := _keys(("company", name), test):
-            yield keys
+        else:
+            yield from _parts_of(("company", name), test)
 
 
 def _behaviour(written: syntax.Behaviour) -> Iterator[Filing]:
@@ -137,9 +156,11 @@ def _behaviour(written: syntax.Behaviour) -> Iterator[Filing]:
         yield Keys(COUNTED, (matcher_id(written),))
 
 
-def _number(written: syntax.Trait) -> Iterator[Filing]:
+def _inexact_trait(written: syntax.Trait) -> Iterator[Filing]:
     if isinstance(written.test, NumberRange):
         yield Span(("trait", written.name), *closed_ends(written.test))
+    else:
+        yield from _parts_of(("trait", written.name), written.test)
 
 
 def _date(written: syntax.When) -> Iterator[Filing]:
@@ -188,8 +209,10 @@ def _none(condition: syntax.Condition) -> Iterator[Filing]:
 
 
 _NEEDS: Mapping[type, Callable[[Any], Iterator[Filing]]] = {
+    syntax.Attribute: lambda written: _parts_of(*_of_request(written)),
+    syntax.Listed: lambda written: _parts_of((written.head, ""), written.texts),
     syntax.Behaviour: _behaviour,
-    syntax.Trait: _number,
+    syntax.Trait: _inexact_trait,
     syntax.Company: _company,
     syntax.Points: lambda written: iter([Span((written.head, written.name.lower()), *closed_ends(written.range))]),
     syntax.Visits: lambda written: iter([Span(VISITS, *closed_ends(written.range))]),

@@ -17,7 +17,7 @@ from personalize.scope import Scope
 from personalize.shortlist import Shortlist
 from personalize.view import View
 
-_FEW = 16
+_FEW = 6
 """So many blocks are asked one by one in less time than a shortlist takes."""
 
 

@@ -11,6 +11,9 @@ from personalize.filing import Place
 from personalize.scope import Scope
 from personalize.view import View
 
+WORKED_OUT = frozenset({"score", "interest", "stage", "temperature"})
+"""The places whose text or number the rules have to work out."""
+
 Texts = Callable[[View], Collection[str] | None]
 Number = Callable[[View], float | None]
 
@@ -23,9 +26,10 @@ def texts(place: Place, scope: Scope) -> Texts:
     if head in scope.ladders:
         ladder = scope.ladders[head]
         return lambda view: (ladder.name(view).lower(),)
-    if head in _VALUES:
-        value = _VALUES[head]
-        return lambda view: _texts_of(value(view, name))
+    if head == "trait":
+        return lambda view: _texts_of(view.traits.get(name))
+    if head == "company":
+        return lambda view: _texts_of(view.company.get(name))
     read: Callable[[Any], str] = attrgetter(head)
     return lambda view: (text.lower(),) if (text := read(view.facts)) else ()
 
@@ -35,9 +39,10 @@ def number(place: Place, scope: Scope) -> Number:
     head, name = place
     if head in _NUMBERS:
         return _NUMBERS[head]
-    if head in _VALUES:
-        value = _VALUES[head]
-        return lambda view: _number_of(value(view, name))
+    if head == "trait":
+        return lambda view: _number_of(view.traits.get(name))
+    if head == "company":
+        return lambda view: _number_of(view.company.get(name))
     return (scope.scores if head == "score" else scope.interests)[name].value
 
 
@@ -68,8 +73,4 @@ _NUMBERS: Mapping[str, Number] = {
     "now": lambda view: view.now,
     "today": lambda view: view.today,
     "visits": lambda view: view.visits,
-}
-_VALUES: Mapping[str, Callable[[View, str], Any]] = {
-    "trait": lambda view, name: view.traits.get(name),
-    "company": lambda view, name: view.company.get(name),
 }

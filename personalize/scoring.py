@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from personalize import counters, syntax
 from personalize.condition import Condition
@@ -91,9 +92,15 @@ def counted_grant(grant: syntax.Grant, matcher: str, half_life: int | None) -> G
     return Grant(grant, points, tallied)
 
 
+@lru_cache(maxsize=64)
+def _weights(half_life: int | None) -> tuple[float, ...]:
+    """Return what is left of a point by its age in days."""
+    return tuple(2.0 ** (-age / half_life) if half_life else 1.0 for age in range(KEPT_DAYS))
+
+
 def _given(half_life: int | None, cap: Cap | None) -> Expression:
     """Return how often a row counts now, each time as much as the decay leaves of it, as cheap as the cap allows."""
-    weights = tuple(2.0 ** (-age / half_life) if half_life else 1.0 for age in range(KEPT_DAYS))
+    weights = _weights(half_life)
     most = UNLIMITED if cap is None else cap.count
     if half_life is None and (cap is None or cap.days == 0):
         return expression("row[0] if row[0] < {} else {}", most, most)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from itertools import accumulate
 from math import inf
@@ -58,21 +58,26 @@ class Shortlist:
                         spans.setdefault(one.place, []).append((bit, one))
                 if not filing.is_told(part.written):
                     asked[part.holds] = asked.get(part.holds, 0) | bit
-        drawers: list[Drawer] = [
-            *(_Numbers(places.number(place, scope), filed) for place, filed in spans.items()),
-            *(_Texts(places.texts(place, scope), filed) for place, filed in keys.items()),
-            *(_Alike(truth_of(holds), filed) for holds, filed in asked.items()),
-        ]
+        numbers: dict[Place, Drawer] = {
+            place: _Numbers(places.number(place, scope), filed) for place, filed in spans.items()
+        }
+        texts: dict[Place, Drawer] = {place: _Texts(places.texts(place, scope), filed) for place, filed in keys.items()}
+        # What has to be worked out first comes last.
+        found = sorted([*numbers.items(), *texts.items()], key=lambda item: item[0][0] in places.WORKED_OUT)
+        drawers = [*(drawer for _, drawer in found), *(_Alike(truth_of(holds), bits) for holds, bits in asked.items())]
         self._drawers = tuple(drawer for drawer in drawers if drawer.filed.bit_count() >= _WORTH_IT)
 
-    def candidates(self, view: View) -> Iterator[Block]:
-        """Yield the blocks that the visitor could be shown, as far as the drawers tell."""
+    def candidates(self, view: View) -> Iterable[Block]:
+        """Return the blocks that the visitor could be shown, as far as the drawers tell."""
         left = self._everyone
         for drawer in self._drawers:
             if left & drawer.filed:
                 left &= drawer.possible(view)
-                if not left:
-                    return
+                if left.bit_count() < _WORTH_IT:
+                    break
+        return self._blocks if left == self._everyone else self._listed(left)
+
+    def _listed(self, left: int) -> Iterator[Block]:
         while left:
             lowest = left & -left
             yield self._blocks[lowest.bit_length() - 1]
@@ -82,9 +87,9 @@ class Shortlist:
 class _Texts:
     """Blocks by the texts that a visitor must have in one place, or must not have there."""
 
-    __slots__ = ("_lengths", "_other", "_read", "_table", "filed")
+    __slots__ = ("_lengths", "_one", "_other", "_parts", "_read", "_table", "filed")
 
-    def __init__(self, read: Callable[[View], Collection[str] | None], filed: Sequence[tuple[int, Keys]]) -> None:
+    def __init__(self, read: places.Texts, filed: Sequence[tuple[int, Keys]]) -> None:
         self._read = read
         needed: dict[int, tuple[str, ...]] = {}
         barred: dict[str, int] = {}
@@ -103,26 +108,36 @@ class _Texts:
         self.filed = _together(bit for bit, _ in filed)
         self._other = ~_together(needed)
         self._table = {key: (wanted.get(key, 0), barred.get(key, 0)) for key in wanted.keys() | barred.keys()}
-        self._lengths = sorted({len(key) - 1 for key in self._table if key.endswith("*")})
+        self._one = {key: (fits | self._other) & ~bars for key, (fits, bars) in self._table.items()}
+        globs = {key for key in self._table if key.endswith("*")}
+        self._parts = [(key[1:-1], *self._table[key]) for key in globs if key[:-1].startswith("*")]
+        self._lengths = sorted({len(key) - 1 for key in globs if not key[:-1].startswith("*")})
 
     def possible(self, view: View) -> int:
         texts = self._read(view)
         if texts is None:
             return -1
+        if len(texts) == 1 and not self._lengths and not self._parts:
+            (text,) = texts
+            return self._one.get(text, self._other)
         possible, barred = self._other, 0
-        table = self._table
         for text in texts:
-            if text in table:
-                wanted, unwanted = table[text]
+            for wanted, unwanted in self._fitting(text):
                 possible |= wanted
                 barred |= unwanted
-            for length in self._lengths:
-                key = text[:length] + "*"
-                if key in table:
-                    wanted, unwanted = table[key]
-                    possible |= wanted
-                    barred |= unwanted
         return possible & ~barred
+
+    def _fitting(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield the blocks that want a text and those that are barred by it, key by key."""
+        table = self._table
+        if text in table:
+            yield table[text]
+        for length in self._lengths:
+            if (key := text[:length] + "*") in table:
+                yield table[key]
+        for part, wanted, unwanted in self._parts:
+            if part in text:
+                yield wanted, unwanted
 
 
 class _Numbers:
@@ -130,7 +145,7 @@ class _Numbers:
 
     __slots__ = ("_bounds", "_cells", "_other", "_read", "filed")
 
-    def __init__(self, read: Callable[[View], float | None], filed: Sequence[tuple[int, Span]]) -> None:
+    def __init__(self, read: places.Number, filed: Sequence[tuple[int, Span]]) -> None:
         self._read = read
         spans: dict[int, tuple[float, float]] = {}
         for bit, (_, low, high) in filed:
@@ -144,7 +159,7 @@ class _Numbers:
                 turns[2 * bisect_left(self._bounds, high) + 2] ^= bit
         self.filed = _together(spans)
         self._other = ~self.filed
-        self._cells = [cell | self._other for cell in accumulate(turns, xor)]
+        self._cells: list[int] = [cell | self._other for cell in accumulate(turns, xor)]
 
     def possible(self, view: View) -> int:
         number = self._read(view)
