@@ -53,6 +53,11 @@ def _happened(condition: syntax.Behaviour, matcher: str, before: int, *, of_tota
         if low and high == UNLIMITED:
             return expression("(row := view.rows.get({})) and row[0] >= {}", matcher, low)
         return expression("{} <= view.rows.get({}, {})[0] <= {}", low, matcher, _NEVER, high)
+    if low == 1 and high == UNLIMITED and across < 2 and not of_total:
+        # The newest day decides.
+        return expression(
+            "(row := view.rows.get({})) and {}(row) > 1 and row[1] >= view.today - {}", matcher, len, before
+        )
     if low and high == UNLIMITED and not of_total:
         happened = "(row := view.rows.get({})) and {}(row, view.today - {}, {}, {})"
         return expression(happened, matcher, reaches, before, low, across)

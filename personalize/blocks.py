@@ -15,10 +15,9 @@ from personalize import conditions, syntax, templates, windows
 from personalize.attributes import owned
 from personalize.calendar import Calendar, date_of
 from personalize.condition import AllOf, Condition
-from personalize.decision import Because, Candidate, Decision, Limit, Receipt, Unmet
-from personalize.expression import expression, truth_of, value_of
+from personalize.decision import Because, Candidate, Limit, Unmet
+from personalize.expression import Expression, expression, truth_of, value_of
 from personalize.globs import any_of
-from personalize.model import Reason
 from personalize.profiles import REACTIONS
 from personalize.scope import Scope
 from personalize.values import Cap, Moment
@@ -38,24 +37,26 @@ _REACTIONS: Mapping[_Reaction, int] = {
 class Block:
     """A candidate content for a placement.
 
-    `checks` are its conditions and limits; `lacking` gives the place of the first of them that does not hold, or -1,
-    `actual` what the visitor has there, `worth` what the block is worth now. `starts` and `ends` bound its schedule
-    (ms, the end excluded).
+    `checks` are its conditions and limits, `needs` all of them together; `lacking` gives the place of the first that
+    does not hold, or -1, `actual` what the visitor has there, `worth` what the block is worth now. `starts` and `ends`
+    bound its schedule (ms, the end excluded). `fill` fills its content for a view; without it `content` is finished.
     """
 
     __slots__ = (
-        "_fill",
-        "_fixed",
-        "_html",
         "actual",
         "checks",
+        "content",
         "ends",
+        "fill",
+        "html",
         "lacking",
         "name",
+        "needs",
         "placement",
         "starts",
         "where",
         "worth",
+        "worth_now",
     )
 
     def __init__(self, block: syntax.Block, placement: str, scope: Scope) -> None:
@@ -64,12 +65,16 @@ class Block:
         self.where = block.where
         self.starts = 0 if block.starts is None else scope.calendar.ms(block.starts.naive())
         self.ends = FOREVER if block.until is None else _end(block.until, scope.calendar)
-        needs = AllOf(self._checks(block, scope))
-        self.checks = needs.conditions
-        self.lacking = needs.lacking
+        self.needs = AllOf(self._checks(block, scope))
+        self.checks = self.needs.conditions
+        self.lacking = self.needs.lacking
         self.actual = tuple(check.actual for check in self.checks)
-        self.worth = _worth(block.worth, scope)
-        self._set_content(block.content, scope, html=block.html_trusted)
+        self.worth_now = _worth(block.worth, scope)
+        self.worth: Callable[[View], float] = value_of(self.worth_now)
+        self.html = block.html_trusted
+        content = templates.compiled(block.content, scope.scores, html=self.html)
+        self.fill: templates.Filler | None = content if callable(content) else None
+        self.content: dict[str, Any] = {} if callable(content) else content
 
     @classmethod
     def of_fallback(cls, fallback: syntax.Fallback, placement: str, scope: Scope) -> Block:
@@ -78,11 +83,6 @@ class Block:
             name=fallback.block, content=fallback.content or {}, where=fallback.where
         )
         return cls(written, placement, scope)
-
-    def decided(self, view: View, reason: Reason, receipt: Receipt | None = None) -> Decision:
-        """Return the decision for this block; its content is shared between visitors and must not be changed."""
-        content = self._fixed if self._fill is None else self._fill(view)
-        return Decision(self.placement, self.name, content, reason, None, receipt, self._html)
 
     def unmet(self, place: int, actual: Any, worth: float | None = None) -> Candidate:
         """Return that the block lost by the check at this place, where the visitor has something else."""
@@ -119,12 +119,6 @@ class Block:
             Limit("schedule", block),
             lambda view: scope.calendar.text(view.now),
         )
-
-    def _set_content(self, content: Mapping[str, Any], scope: Scope, *, html: bool) -> None:
-        self._html = html
-        compiled = templates.compiled(content, scope.scores, html=html)
-        self._fill: templates.Filler | None = compiled if callable(compiled) else None
-        self._fixed: dict[str, Any] = {} if callable(compiled) else compiled
 
 
 def _not_owned(block: syntax.Block) -> Condition:
@@ -186,16 +180,14 @@ def _counted_conversion(block: syntax.Block, scope: Scope) -> Callable[[View], i
     return converted
 
 
-def _worth(worth: syntax.Worth | None, scope: Scope) -> Callable[[View], float]:
+def _worth(worth: syntax.Worth | None, scope: Scope) -> Expression:
     if worth is None:
-        return lambda _: 0.0
-    plus = worth.plus
-    score = scope.scores[worth.score.lower()] if worth.score else None
+        return expression("{}", 0.0)
     if worth.interest:
-        score = scope.interests[worth.interest.lower()]
-    if score is None:
-        return lambda _: plus
-    return value_of(expression("{}.value(view) + {}", score, plus))
+        return expression("{}.value(view) + {}", scope.interests[worth.interest.lower()], worth.plus)
+    if worth.score:
+        return expression("{}.value(view) + {}", scope.scores[worth.score.lower()], worth.plus)
+    return expression("{}", worth.plus)
 
 
 def _end(until: Moment, calendar: Calendar) -> int:

@@ -7,7 +7,6 @@ neither parses nor logs. One view serves all placements of a request, so nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypedDict
 
 from personalize.decision import Decision
@@ -50,15 +49,7 @@ def decide_in(view: View, plan: Plan, placements: Sequence[str], *, explain: boo
         if placement is None:
             decisions.append(Decision(name, None, None, "unknown"))
             continue
-        if explain:
-            block, reason, receipt = placement.explain(view, plan.version)
-            decision = block.decided(view, reason, receipt)
-        else:
-            block, reason = placement.choose(view)
-            decision = block.decided(view, reason)
-        if name != placement.name:
-            decision = replace(decision, placement=name)
-        decisions.append(decision)
+        decisions.append(placement.decide(view, name, plan.version if explain else None))
     return decisions
 
 

@@ -7,24 +7,23 @@ fallback ends in a block without `when`, which then is it (the loader has seen t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from personalize import syntax
+from personalize import choosing, syntax
 from personalize.blocks import Block
-from personalize.decision import Candidate, Look, Receipt
-from personalize.model import Reason
+from personalize.decision import Candidate, Decision, Look, Receipt
 from personalize.scope import Scope
 from personalize.shortlist import Shortlist
 from personalize.view import View
 
 _FEW = 6
-"""So many blocks are asked one by one in less time than a shortlist takes."""
+"""So many blocks are asked one after the other in less time than a shortlist takes."""
 
 
 class Placement:
-    """A slot on a page; `choose` picks its block, `explain` also tells of every block why it won or lost."""
+    """A slot on a page; `decide` says which of its blocks a visitor sees."""
 
-    __slots__ = ("_by_order", "_contenders", "_shortlist", "blocks", "fallback", "name", "where")
+    __slots__ = ("_by_order", "_explain", "_find", "blocks", "fallback", "name", "shortlist", "where")
 
     def __init__(self, placement: syntax.Placement, scope: Scope) -> None:
         self.name = placement.name
@@ -33,20 +32,25 @@ class Placement:
         self.fallback = self._fallback(placement.fallback, scope)
         self._by_order = placement.choose == "first match"
         # Under "first match" a last block that is the fallback never wins by rule.
-        self._contenders = self.blocks[:-1] if self._by_order and placement.fallback is None else self.blocks
-        self._shortlist = Shortlist(self._contenders, scope) if len(self._contenders) > _FEW else None
+        contenders = self.blocks[:-1] if self._by_order and placement.fallback is None else self.blocks
+        self.shortlist = Shortlist(contenders, scope) if len(contenders) > _FEW else None
+        self._set_choice(contenders)
 
-    def choose(self, view: View) -> tuple[Block, Reason]:
-        """Return the block to show and the reason, which names why the profile was not read, if it was not."""
-        blocks = self._contenders if self._shortlist is None else self._shortlist.candidates(view)
-        return self._settled(view, _first(blocks, view) if self._by_order else _best(blocks, view))
+    def decide(self, view: View, asked_as: str, plan_version: str | None = None) -> Decision:
+        """Return the decision for the name that was asked for; with a receipt when the plan's version is given.
 
-    def explain(self, view: View, plan_version: str) -> tuple[Block, Reason, Receipt]:
-        """Return what `choose` returns, and the receipt; every block that could matter is looked at."""
-        seen: list[Look] = []
-        found = _first_seen(self._contenders, view, seen) if self._by_order else _best_seen(self.blocks, view, seen)
-        block, reason = self._settled(view, found)
-        return block, reason, Receipt(self, plan_version, seen, found)
+        Its content may be shared between visitors and must not be changed.
+        """
+        receipt = None
+        if plan_version is None:
+            found = self._find(view)
+        else:
+            found, seen = self._explain(view)
+            receipt = Receipt(self, plan_version, seen, found)
+        block = self.fallback if found is None else found
+        reason = view.context.unread or ("fallback" if found is None else "rule" if self._by_order else "best_score")
+        content = block.content if block.fill is None else block.fill(view)
+        return Decision(asked_as, block.name, content, reason, None, receipt, block.html)
 
     def candidates(self, seen: Sequence[Look], found: Block | None) -> tuple[Candidate, ...]:
         """Return every candidate of a receipt, in order."""
@@ -58,57 +62,28 @@ class Placement:
             judged[at : at + 1] = [self.fallback.judged("won", "fallback", worth)]
         return tuple(judged)
 
+    def _set_choice(self, contenders: Sequence[Block]) -> None:
+        """Set the two functions that choose: one of them also explains."""
+        self._find: choosing.Find
+        self._explain: choosing.Explain
+        if self.shortlist is None and self._by_order:
+            self._find = choosing.first_of_few(contenders)
+            self._explain = choosing.first_of_few_explained(contenders)
+        elif self.shortlist is None:
+            self._find = choosing.best_of_few(contenders)
+            self._explain = choosing.best_of_few_explained(contenders)
+        elif self._by_order:
+            self._find = choosing.first_of_many(self.shortlist.candidates)
+            self._explain = choosing.first_of_many_explained(contenders)
+        else:
+            self._find = choosing.best_of_many(self.shortlist.candidates)
+            self._explain = choosing.best_of_many_explained(contenders)
+
     def _fallback(self, fallback: syntax.Fallback | None, scope: Scope) -> Block:
         if fallback is None:
             return self.blocks[-1]
         named = [block for block in self.blocks if block.name.lower() == fallback.block.lower()]
         return named[0] if named and fallback.content is None else Block.of_fallback(fallback, self.name, scope)
-
-    def _settled(self, view: View, found: Block | None) -> tuple[Block, Reason]:
-        unread = view.context.unread
-        if found is None:
-            return self.fallback, unread or "fallback"
-        return found, unread or ("rule" if self._by_order else "best_score")
-
-
-def _first(blocks: Iterable[Block], view: View) -> Block | None:
-    for block in blocks:
-        if block.lacking(view) < 0:
-            return block
-    return None
-
-
-def _best(blocks: Iterable[Block], view: View) -> Block | None:
-    best, most = None, 0.0
-    for block in blocks:
-        worth = block.worth(view)
-        if worth > most and block.lacking(view) < 0:
-            best, most = block, worth
-    return best
-
-
-def _first_seen(blocks: Iterable[Block], view: View, seen: list[Look]) -> Block | None:
-    """Do as `_first` and note what was seen of each block before the one that fits."""
-    for block in blocks:
-        place = block.lacking(view)
-        if place < 0:
-            return block
-        seen.append((place, block.actual[place](view), None))
-    return None
-
-
-def _best_seen(blocks: Iterable[Block], view: View, seen: list[Look]) -> Block | None:
-    """Do as `_best` and note what was seen of each block."""
-    best, most = None, 0.0
-    for block in blocks:
-        worth, place = block.worth(view), block.lacking(view)
-        if place >= 0:
-            seen.append((place, block.actual[place](view), worth))
-            continue
-        seen.append((place, None, worth))
-        if worth > most:
-            best, most = block, worth
-    return best
 
 
 def _in_order(blocks: Sequence[Block], seen: Sequence[Look], found: Block | None) -> list[Candidate]:

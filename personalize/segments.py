@@ -6,11 +6,11 @@ has refused cycles by then. What a view found out is kept in the view's memo, ea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from personalize.condition import AllOf, Condition
 from personalize.decision import Reached, Unmet
-from personalize.expression import expression, first_true, once
+from personalize.expression import Expression, expression, function, once
 from personalize.view import View
 
 
@@ -64,11 +64,19 @@ class Ladder:
         self.steps = tuple((name, tuple(conditions)) for name, conditions in steps)
         self._needs = tuple(AllOf(conditions) for _, conditions in self.steps)
         self._places = {name.lower(): place for place, (name, _) in enumerate(self.steps)}
-        names = (*(name for name, _ in self.steps), "")
-        found = expression("{}(view)", first_true([needs.holds for needs in self._needs]))
+        # Written out step by step, so that the first that fits ends the search.
+        fits = [(needs.holds, name) for needs, (name, _) in zip(self._needs, self.steps, strict=True)]
         if self.forward_only:
-            found = expression("{}(view, {})", _not_behind(self._places), found)
-        self.name = once(self._slot, expression("known = {}[{}]", names, found))
+            fits = [(expression("{}(view, {}) or {}", _has_reached, name.lower(), holds), name) for holds, name in fits]
+        found = (
+            expression("if {}: view.memo[{}] = {}; return {}", holds, self._slot, name, name) for holds, name in fits
+        )
+        self.name = function(
+            expression("known = view.memo[{}]", self._slot),
+            Expression("if known is not None: return known"),
+            *found,
+            expression("view.memo[{}] = {}; return {}", self._slot, "", ""),
+        )
 
     def place(self, name: str) -> int:
         """Return how many steps stand above this one; for a name that the ladder does not have, all of them."""
@@ -91,15 +99,10 @@ class Ladder:
         return found
 
 
-def _not_behind(places: Mapping[str, int]) -> Callable[[View, int], int]:
-    """Return the function that puts a step before the furthest that the profile has reached in its place."""
-
-    def place_of(view: View, place: int) -> int:
-        furthest = view.profile.furthest
-        reached = places.get(furthest[0].lower(), -1) if furthest else -1
-        return place if reached < 0 or 0 <= place < reached else reached
-
-    return place_of
+def _has_reached(view: View, step: str) -> bool:
+    """Tell whether this step is the furthest that the profile has reached."""
+    furthest = view.profile.furthest
+    return bool(furthest) and furthest[0].lower() == step
 
 
 def _reached(view: View) -> Reached:

@@ -24,60 +24,50 @@ _Encode = Callable[[str], str] | None
 
 def compiled(content: Mapping[str, Any], scores: Mapping[str, Score], *, html: bool) -> Filler | dict[str, Any]:
     """Return the function that fills a content for a view, or the finished content when it holds no names."""
-    finished: Filler | dict[str, Any] = _value(content, scores, "", encode=escape if html else None)
+    filled = _value(content, scores, "", encode=escape if html else None)
+    if isinstance(filled, Expression):
+        return value_of(filled)
+    finished: dict[str, Any] = filled
     return finished
 
 
 def _value(content: Any, scores: Mapping[str, Score], key: str, encode: _Encode) -> Any:
-    """Return a Filler where something below has names to fill, else the finished value."""
+    """Return an Expression where something below has names to fill, else the finished value."""
     if isinstance(content, Mapping):
         parts = {name: _value(value, scores, name, encode) for name, value in content.items()}
-        if not any(map(callable, parts.values())):
+        filled = {name: part for name, part in parts.items() if isinstance(part, Expression)}
+        if not filled:
             return parts
-        fixed = {name: None if callable(part) else part for name, part in parts.items()}
-        return _map_filler(fixed, tuple((name, part) for name, part in parts.items() if callable(part)))
+        # The finished values first, to copy them at once; all names are among them, so the order stays.
+        named = (each for item in filled.items() for each in item)
+        return expression(f"{{**{{}}, {'{}: {}, ' * len(filled)}}}", parts | dict.fromkeys(filled), *named)
     if isinstance(content, (list, tuple)):
         items = [_value(value, scores, key, encode) for value in content]
-        if not any(map(callable, items)):
-            return items
-        return lambda view: [item(view) if callable(item) else item for item in items]
+        return (
+            expression(f"[{'{}, ' * len(items)}]", *items) if any(isinstance(i, Expression) for i in items) else items
+        )
     return _leaf(content, scores, key, encode) if isinstance(content, str) else content
 
 
-def _map_filler(fixed: dict[str, Any], fillers: tuple[tuple[str, Filler], ...]) -> Filler:
-    def fill(view: View) -> dict[str, Any]:
-        filled = fixed.copy()
-        for name, part in fillers:
-            filled[name] = part(view)
-        return filled
-
-    return fill
-
-
-def _leaf(text: str, scores: Mapping[str, Score], key: str, encode: _Encode) -> str | Filler:
+def _leaf(text: str, scores: Mapping[str, Score], key: str, encode: _Encode) -> str | Expression:
     if not is_link(key):
         return _text(text, scores, encode) if "{{" in text else text
     if "{{" not in text:
         return text if allowed_link(text) else ""
-    fill = _text(text, scores, _in_link)
-    return lambda view: link if allowed_link(link := fill(view)) else ""
+    return expression("text if {}(text := {}) else {}", allowed_link, _text(text, scores, _in_link), "")
 
 
-def _text(text: str, scores: Mapping[str, Score], encode: _Encode) -> Filler:
+def _text(text: str, scores: Mapping[str, Score], encode: _Encode) -> Expression:
     start, *rest = text.split("{{")
     pieces = [expression("{}", start)]
     for piece in rest:
         name, _, after = piece.partition("}}")
         name, _, fallback = name.partition("|")
-        found = "text" if encode is None else "{}(text)"
-        filled = f"{found} if (text := {{}}) else {{}}"
-        values = (_read(name.strip(), scores), fallback.strip())
-        pieces += (
-            expression(filled, *values) if encode is None else expression(filled, encode, *values),
-            expression("{}", after),
-        )
+        found = Expression("text") if encode is None else expression("{}(text)", encode)
+        filled = expression("{} if (text := {}) else {}", found, _read(name.strip(), scores), fallback.strip())
+        pieces += (filled, expression("{}", after))
     # Joined and not added up: however many names a text holds, the source is not nested the deeper.
-    return value_of(expression(f"{{}}(({'{}, ' * len(pieces)}))", "".join, *pieces))
+    return expression(f"{{}}(({'{}, ' * len(pieces)}))", "".join, *pieces)
 
 
 def _read(name: str, scores: Mapping[str, Score]) -> Expression:

@@ -65,7 +65,10 @@ class View:
         self.context = context
         self.now = now
         self.facts = context.facts
-        self.traits = _traits(profile.traits) if profile.traits else _NO_TRAITS
+        groups = profile.traits
+        self.traits: Mapping[str, Any] = (
+            groups[0][1] if len(groups) == 1 else _together(groups) if groups else _NO_TRAITS
+        )
         group = profile.company
         self.company = {**self.facts.company, **group[2]} if group else self.facts.company
         self.rows = profile.matchers
@@ -124,11 +127,8 @@ class View:
         return None if end is None else end * 1000
 
 
-def _traits(groups: list[list[Any]]) -> Mapping[str, Any]:
+def _together(groups: list[list[Any]]) -> Mapping[str, Any]:
     """Return the traits of all groups; a name stands in one of them."""
-    if len(groups) == 1:
-        only: dict[str, Any] = groups[0][1]
-        return only
     return {name: value for _, group in groups for name, value in group.items()}
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from personalize import choosing
 from personalize.decide import decide
 from personalize.decision import Decision
 from personalize.placements import Placement
@@ -98,6 +99,16 @@ def rules(count: int, choose: str) -> str:
 
 # Each need comes twice, in other company.
 PLANS = [plan_of(rules(2 * len(NEEDS), choose)) for choose in ("first match", "best score")]
+FEW = {
+    PLANS[0].placements["slot"]: [
+        written(PLANS[0].placements["slot"].blocks[:-1])
+        for written in (choosing.first_of_few, choosing.first_of_few_explained)
+    ],
+    PLANS[1].placements["slot"]: [
+        written(PLANS[1].placements["slot"].blocks)
+        for written in (choosing.best_of_few, choosing.best_of_few_explained)
+    ],
+}
 SEEN = st.lists(st.tuples(st.sampled_from(["/a", "/b"]), st.integers(0, 3)), max_size=5)
 FACTS = {
     "campaign": st.sampled_from(["", "Spring", "autumn", "winter"]),
@@ -138,27 +149,25 @@ def visitors(draw: st.DrawFn, plans: list[Plan]) -> Visitor:
 def test_a_shortlist_leaves_out_nothing_that_could_be_shown(visitor: Visitor) -> None:
     placement, view = visitor.plan.placements["slot"], visitor.view()
     listed = [block.name for block in shortlist_of(placement).candidates(view)]
-    names = [block.name for block in placement._contenders]
-    assert listed == [name for name in names if name in listed], "in the order of the rules"
-    assert {block.name for block in placement._contenders if block.lacking(view) < 0} <= {*listed}
+    assert listed == [block.name for block in placement.blocks if block.name in listed], "in the order of the rules"
+    fitting = {block.name for block in placement.blocks if block.lacking(view) < 0}
+    assert fitting <= {*listed, "last"}, "the last is the fallback"
 
 
 @settings(max_examples=400, deadline=None)
 @given(visitors(PLANS))
-def test_a_shortlist_changes_no_decision(visitor: Visitor) -> None:
+def test_neither_a_shortlist_nor_a_receipt_changes_a_decision(visitor: Visitor) -> None:
+    """The shortlist's choice, the receipt's, and that of the two functions that are written out for few blocks."""
+    placement, view = visitor.plan.placements["slot"], visitor.view()
     quick, explained = asked(visitor), asked(visitor, explain=True)
-    placement = visitor.plan.placements["slot"]
-    shortlist = shortlist_of(placement)
-    try:
-        placement._shortlist = None
-        plain = asked(visitor)
-    finally:
-        placement._shortlist = shortlist
-    assert quick == plain
-    assert (explained.block, explained.reason) == (plain.block, plain.reason)
+    assert (explained.block, explained.reason) == (quick.block, quick.reason)
     assert explained.receipt is not None
     (winner,) = [one.block for one in explained.receipt.candidates if one.outcome == "won"]
-    assert winner == plain.block
+    assert winner == quick.block
+    few = FEW[placement]
+    found = few[0](view)
+    assert (found or placement.fallback).name == quick.block
+    assert few[1](view) == (found, explained.receipt.seen)
 
 
 CANNOT = {
@@ -235,8 +244,8 @@ def test_blocks_outside_of_their_schedule_are_not_looked_at() -> None:
 
 
 def shortlist_of(placement: Placement) -> Shortlist:
-    assert placement._shortlist is not None
-    return placement._shortlist
+    assert placement.shortlist is not None
+    return placement.shortlist
 
 
 def asked(visitor: Visitor, **options: Any) -> Decision:
