@@ -178,17 +178,44 @@ def _why(number: int, reason: str) -> str:
 
 # -- many files -----------------------------------------------------------------------------------------------------
 def files() -> dict[str, str]:
-    """Return 200 rule files as a site may have them: a segment, a score and a placement of two blocks each."""
-    return {f"area{n:03}.yaml": _FILE.format(n=n) for n in range(FILES)}
+    """Return 200 rule files as a site may have them: a segment, a score and a placement of three blocks each.
+
+    Each has other conditions, so that hardly two of them are of one shape and what one costs is paid by all.
+    """
+    return {f"area{n:03}.yaml": _FILE.format(n=n, **_kinds(n)) for n in range(FILES)}
 
 
+def _kinds(number: int) -> dict[str, str]:
+    """Return four of the conditions, other ones for each file."""
+    places = (number, number // len(_KINDS), number * 5 + 2, number * 7 + 4)
+    chosen = dict.fromkeys(_KINDS[place % len(_KINDS)].format(n=number) for place in places)
+    spare = (kind.format(n=number) for kind in _KINDS)
+    while len(chosen) < len(places):
+        chosen[next(spare)] = None
+    return dict(zip("abcd", chosen, strict=True))
+
+
+_KINDS = [
+    "{{country: [FI, SE]}}",
+    "{{page: /area{n}*}}",
+    "{{trait: plan, is: [basic, p{n}]}}",
+    "{{company: {{industry: manufacturing, employees: at least 5{n}}}}}",
+    "{{visits: at least 2}}",
+    "{{visitor is: [known, returning]}}",
+    "{{did: demo requested, within: 60 days}}",
+    "{{any of: [{{did: purchase}}, {{owns: product {n}}}]}}",
+    "not: {{did: order {n}, within: 30 days}}",
+    "{{time of day: 08:00 to 16:30}}",
+    "{{last visit: more than 2 days ago}}",
+    "{{viewed: /area{n}/deep*, at least: 3 times, across: 2 days, within: 60 days}}",
+]
 _FILE = """\
 segments:
   - segment: keen on {n}
     about: Came back to area {n}
     when:
       - {{viewed: /area{n}/*, at least: 2 times, within: 30 days}}
-      - {{country: [FI, SE]}}
+      - {a}
 scores:
   - score: area {n}
     half-life: 14 days
@@ -198,9 +225,17 @@ placements:
   - placement: area {n} hero
     blocks:
       - block: offer {n}
-        when: [{{in segment: keen on {n}}}, {{score: area {n}, is: at least 10}}]
+        when:
+          - {{in segment: keen on {n}}}
+          - {{score: area {n}, is: at least 10}}
+          - {b}
         rest after dismiss: 14 days
         content: {{title: "Hei {{{{ first_name | sinä }}}}", link: /area{n}/offer}}
+      - block: second offer {n}
+        when:
+          - {c}
+          - {d}
+        content: {{title: "Katso myös", link: /area{n}/more}}
       - block: welcome {n}
         content: {{title: "Tervetuloa", link: /area{n}}}
 """

@@ -35,7 +35,7 @@ def company(condition: syntax.Company, _: Scope) -> Condition:
     def actual(view: View) -> dict[str, Any]:
         return {name: _attribute(view.company, spellings) for name, spellings in spelt.items()}
 
-    return Condition(joined("and", (holds(*item) for item in condition.attributes.items())), condition, actual)
+    return Condition(joined("and", [holds(*item) for item in condition.attributes.items()]), condition, actual)
 
 
 def of_request(condition: syntax.Attribute, _: Scope) -> Condition:
@@ -72,7 +72,7 @@ def visitor_is(condition: syntax.VisitorIs, _: Scope) -> Condition:
     """Compile `visitor is`: new (at most one visit), returning (more), known (identity verified), anonymous."""
     tests = {kind: truth_of(holds) for kind, holds in _KINDS.items()}
     return Condition(
-        joined("or", (_KINDS[kind] for kind in condition.kinds)),
+        joined("or", [_KINDS[kind] for kind in condition.kinds]),
         condition,
         lambda view: tuple(kind for kind, test in tests.items() if test(view)),
     )

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from personalize import conditions, syntax, templates, windows
 from personalize.attributes import owned
 from personalize.calendar import Calendar, date_of
-from personalize.condition import AllOf, Condition
+from personalize.condition import Condition
 from personalize.decision import Because, Candidate, Limit, Unmet
 from personalize.expression import Expression, expression, truth_of, value_of
 from personalize.globs import any_of
@@ -37,9 +37,9 @@ _REACTIONS: Mapping[_Reaction, int] = {
 class Block:
     """A candidate content for a placement.
 
-    `checks` are its conditions and limits, `needs` all of them together; `lacking` gives the place of the first that
-    does not hold, or -1, `actual` what the visitor has there, `worth` what the block is worth now. `starts` and `ends`
-    bound its schedule (ms, the end excluded). `fill` fills its content for a view; without it `content` is finished.
+    `checks` are its conditions and limits, `actual` the functions that give what the visitor has in the place of each;
+    `worth` is what the block is worth. `starts` and `ends` bound its schedule (ms, the end excluded). `fill` fills its
+    content for a view; without it `content` is finished.
     """
 
     __slots__ = (
@@ -49,14 +49,11 @@ class Block:
         "ends",
         "fill",
         "html",
-        "lacking",
         "name",
-        "needs",
         "placement",
         "starts",
         "where",
         "worth",
-        "worth_now",
     )
 
     def __init__(self, block: syntax.Block, placement: str, scope: Scope) -> None:
@@ -65,12 +62,9 @@ class Block:
         self.where = block.where
         self.starts = 0 if block.starts is None else scope.calendar.ms(block.starts.naive())
         self.ends = FOREVER if block.until is None else _end(block.until, scope.calendar)
-        self.needs = AllOf(self._checks(block, scope))
-        self.checks = self.needs.conditions
-        self.lacking = self.needs.lacking
+        self.checks = tuple(self._checks(block, scope))
         self.actual = tuple(check.actual for check in self.checks)
-        self.worth_now = _worth(block.worth, scope)
-        self.worth: Callable[[View], float] = value_of(self.worth_now)
+        self.worth = _worth(block.worth, scope)
         self.html = block.html_trusted
         content = templates.compiled(block.content, scope.scores, html=self.html)
         self.fill: templates.Filler | None = content if callable(content) else None
@@ -144,19 +138,22 @@ def _shown_less(block: syntax.Block, cap: Cap) -> Condition:
 
 
 def _rested(block: syntax.Block, kind: _Reaction, ms: int | None, scope: Scope) -> Condition:
-    reaction = expression(f"view.history[{{}}][{_REACTIONS[kind]}]", block.name)
+    position, name = _REACTIONS[kind], block.name
+    reaction = expression(f"view.history[{{}}][{position}]", name)
     counted = _counted_conversion(block, scope) if kind == "convert" else None
     if counted is not None:
-        reaction = expression("{}({} if {} in view.history else 0, {}(view))", max, reaction, block.name, counted)
+        reaction = expression("{}({} if {} in view.history else 0, {}(view))", max, reaction, name, counted)
     rested = expression("not {}", reaction)
     if ms is not None:
         rested = expression("not (at := {}) or view.now >= at + {}", reaction, ms)
     if counted is None:
-        rested = expression("{} not in view.history or {}", block.name, rested)
-    at_of = value_of(reaction)
+        rested = expression("{} not in view.history or {}", name, rested)
 
     def actual(view: View) -> tuple[int, str]:
-        at = at_of(view)
+        history = view.history.get(name)
+        at = history[position] if history else 0
+        if counted is not None:
+            at = max(at, counted(view))
         return view.now - at, "" if ms is None else scope.calendar.text(at + ms)
 
     return Condition(rested, Limit("rest", block, kind), actual)

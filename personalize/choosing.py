@@ -1,132 +1,113 @@
-"""How a block is chosen, under `first match` and under `best score`, with and without a note of what was seen.
+"""How a block is chosen, under `first match` and under `best score`.
 
 For a few blocks the whole choice is written out as one function, all their checks in a row, because calling a function
 for each block takes as long as what it does. Of many blocks a shortlist says which are worth a look; those are asked
-one by one.
+one by one. Whoever wants a receipt gives a list: what was seen of each block is put there, and none is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from personalize.blocks import Block
 from personalize.decision import Look
-from personalize.expression import Expression, expression, function
+from personalize.expression import Expression, expression, first_false, function, value_of
 from personalize.view import View
 
-Find = Callable[[View], Block | None]
+Choice = Callable[[View, list[Look] | None], Block | None]
 """Returns the block to show, None for the fallback."""
 
-Explain = Callable[[View], tuple[Block | None, list[Look]]]
-"""Returns the same, and what was seen of each block."""
+Candidates = Callable[[View], Iterable[int]]
+"""Returns the numbers of the blocks on a shortlist."""
 
 
-# -- first match ----------------------------------------------------------------------------------------------------
-def first_of_few(blocks: Sequence[Block]) -> Find:
+class Asked:
+    """One block of many: `lacking` gives the place of its first check that does not hold, or -1; `worth` its worth."""
+
+    __slots__ = ("actual", "block", "lacking", "worth")
+
+    worth: Callable[[View], float]
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.actual: Sequence[Callable[[View], Any]] = block.actual
+        self.lacking = first_false([check.holds for check in block.checks])
+        self.worth = value_of(block.worth)
+
+
+def first_of_few(blocks: Sequence[Block]) -> Choice:
     """Return the function that finds the first block that fits."""
-    asked = (expression("if {}: return {}", block.needs.holds, block) for block in blocks)
-    return function(*asked, Expression("return None"))
+    return function(*_in_order(blocks), Expression("return None"), takes="view, seen")
 
 
-def first_of_many(candidates: Callable[[View], Iterable[Block]]) -> Find:
-    """Return the same for the candidates of a shortlist."""
+def best_of_few(blocks: Sequence[Block]) -> Choice:
+    """Return the function that finds the block that fits and is worth most, if that is more than 0."""
+    start = Expression("best = None; most = 0.0")
+    return function(start, *_by_worth(blocks), Expression("return best"), takes="view, seen")
 
-    def find(view: View) -> Block | None:
-        for block in candidates(view):
-            if block.lacking(view) < 0:
-                return block
+
+def first_of_many(blocks: Sequence[Block], candidates: Candidates) -> Choice:
+    """Return the function that finds the first block that fits, of those on the shortlist."""
+    asked = [Asked(block) for block in blocks]
+
+    def choice(view: View, seen: list[Look] | None) -> Block | None:
+        for one in asked if seen is not None else map(asked.__getitem__, candidates(view)):
+            place = one.lacking(view)
+            if place < 0:
+                return one.block
+            if seen is not None:
+                seen.append((place, one.actual[place](view), None))
         return None
 
-    return find
+    return choice
 
 
-def first_of_few_explained(blocks: Sequence[Block]) -> Explain:
-    """Return the function that finds the first block that fits, and notes what the blocks before it lack."""
-    return function(Expression("seen = []"), *_asked_in_order(blocks), Expression("return None, seen"))
+def best_of_many(blocks: Sequence[Block], candidates: Candidates) -> Choice:
+    """Return the function that finds the best block of those on the shortlist."""
+    asked = [Asked(block) for block in blocks]
+
+    def choice(view: View, seen: list[Look] | None) -> Block | None:
+        best, most = None, 0.0
+        for one in asked if seen is not None else map(asked.__getitem__, candidates(view)):
+            worth = one.worth(view)
+            if worth <= most and seen is None:
+                continue
+            place = one.lacking(view)
+            if place < 0 and worth > most:
+                best, most = one.block, worth
+            if seen is not None:
+                seen.append((place, None if place < 0 else one.actual[place](view), worth))
+        return best
+
+    return choice
 
 
-def first_of_many_explained(blocks: Sequence[Block]) -> Explain:
-    """Return the same for many blocks, none of which a receipt may leave out."""
-
-    def explain(view: View) -> tuple[Block | None, list[Look]]:
-        seen: list[Look] = []
-        for block in blocks:
-            place = block.lacking(view)
-            if place < 0:
-                return block, seen
-            seen.append((place, block.actual[place](view), None))
-        return None, seen
-
-    return explain
-
-
-def _asked_in_order(blocks: Sequence[Block]) -> Iterator[Expression]:
+def _in_order(blocks: Sequence[Block]) -> Iterator[Expression]:
+    """Yield the lines that return the first block that fits; the loops have one round and are there to be left."""
     for block in blocks:
         yield Expression("while True:")
         yield from _checked(block)
-        yield expression(" return {}, seen", block)
-        yield expression("seen.append((place, {}[place](view), None))", block.actual)
+        yield Expression(" return {}", (block,))
+        if block.checks:
+            yield Expression("if seen is not None: seen.append((place, {}[place](view), None))", (block.actual,))
+
+
+def _by_worth(blocks: Sequence[Block]) -> Iterator[Expression]:
+    """Yield the lines that keep the best block of those so far."""
+    for block in blocks:
+        yield expression("worth = {}", block.worth)
+        yield Expression("while True:")
+        yield Expression(" if worth <= most and seen is None: break")
+        yield from _checked(block)
+        yield Expression(" place = -1")
+        yield Expression(" if worth > most: best = {}; most = worth", (block,))
+        yield Expression(" break")
+        noted = "if seen is not None: seen.append((place, None if place < 0 else {}[place](view), worth))"
+        yield Expression(noted, (block.actual,))
 
 
 def _checked(block: Block) -> Iterator[Expression]:
-    """Yield the lines of a loop that ends at the first check that does not hold."""
+    """Yield the lines of a loop that is left at the first check that does not hold."""
     for place, check in enumerate(block.checks):
         yield expression(f" if not {{}}: place = {place}; break", check.holds)
-
-
-# -- best score -----------------------------------------------------------------------------------------------------
-def best_of_few(blocks: Sequence[Block]) -> Find:
-    """Return the function that finds the block that fits and is worth most, if that is more than 0."""
-    return function(Expression("best = None; most = 0.0"), *_weighed(blocks), Expression("return best"))
-
-
-def best_of_many(candidates: Callable[[View], Iterable[Block]]) -> Find:
-    """Return the same for the candidates of a shortlist."""
-
-    def find(view: View) -> Block | None:
-        best, most = None, 0.0
-        for block in candidates(view):
-            worth = block.worth(view)
-            if worth > most and block.lacking(view) < 0:
-                best, most = block, worth
-        return best
-
-    return find
-
-
-def best_of_few_explained(blocks: Sequence[Block]) -> Explain:
-    """Return the function that finds the best block, and notes what each of them is worth and lacks."""
-    start = Expression("best = None; most = 0.0; seen = []")
-    return function(start, *_weighed_and_asked(blocks), Expression("return best, seen"))
-
-
-def best_of_many_explained(blocks: Sequence[Block]) -> Explain:
-    """Return the same for many blocks, none of which a receipt may leave out."""
-
-    def explain(view: View) -> tuple[Block | None, list[Look]]:
-        best, most = None, 0.0
-        seen: list[Look] = []
-        for block in blocks:
-            worth, place = block.worth(view), block.lacking(view)
-            seen.append((place, None if place < 0 else block.actual[place](view), worth))
-            if place < 0 and worth > most:
-                best, most = block, worth
-        return best, seen
-
-    return explain
-
-
-def _weighed(blocks: Sequence[Block]) -> Iterator[Expression]:
-    for block in blocks:
-        yield expression("worth = {}", block.worth_now)
-        yield expression("if worth > most and {}: best = {}; most = worth", block.needs.holds, block)
-
-
-def _weighed_and_asked(blocks: Sequence[Block]) -> Iterator[Expression]:
-    for block in blocks:
-        yield expression("worth = {}", block.worth_now)
-        yield Expression("while True:")
-        yield from _checked(block)
-        yield expression(" if worth > most: best = {}; most = worth", block)
-        yield Expression(" place = -1; break")
-        yield expression("seen.append((place, None if place < 0 else {}[place](view), worth))", block.actual)

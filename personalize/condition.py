@@ -11,7 +11,7 @@ from personalize.expression import Expression, first_false, joined
 from personalize.view import View
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class Condition:
     """A test of a view, with what explains it: what the rule says, and how to read what the visitor has.
 
@@ -36,12 +36,15 @@ class AllOf:
         self.conditions = tuple(conditions)
         self.lacking = first_false([condition.holds for condition in self.conditions])
 
-    @property
-    def holds(self) -> Expression:
-        """The expression that holds when all of them do."""
-        return joined("and", (condition.holds for condition in self.conditions))
-
     def unmet(self, view: View) -> Unmet | None:
         """Return the first condition that does not hold, or None."""
         place = self.lacking(view)
-        return None if place < 0 else self.conditions[place].unmet(view)
+        if place < 0:
+            return None
+        lacks = self.conditions[place]
+        return Unmet(lacks.written, lacks.actual(view))
+
+
+def all_hold(conditions: Iterable[Condition]) -> Expression:
+    """Return the expression that holds when all conditions do; no condition always holds."""
+    return joined("and", [condition.holds for condition in conditions])

@@ -33,7 +33,7 @@ def _logic(condition: syntax.Logic, scope: Scope) -> Condition:
     """`not` (a list is one "and"), `any of`, `none of`, `all of`."""
     parts = all_compiled(condition.conditions, scope)
     word = "and" if condition.head in {"not", "all of"} else "or"
-    holds = joined(word, (part.holds for part in parts))
+    holds = joined(word, [part.holds for part in parts])
     if condition.head in {"not", "none of"}:
         holds = expression("not {}", holds)
     # Each part's own truth, for explanations.
@@ -50,8 +50,11 @@ def _logic(condition: syntax.Logic, scope: Scope) -> Condition:
 
 def _in_segment(condition: syntax.Named, scope: Scope) -> Condition:
     segments = [scope.segments[name.lower()] for name in condition.names]
-    holds = joined("or", (expression("{}.holds(view)", segment) for segment in segments))
-    return Condition(holds, condition, lambda view: tuple([(s.name, s.lacking(view)) for s in segments]))
+    holds = joined("or", [expression("{}.holds(view)", segment) for segment in segments])
+    if len(segments) == 1:
+        (one,) = segments
+        return Condition(holds, condition, lambda view: ((one.name, one.lacking(view)),))
+    return Condition(holds, condition, lambda view: tuple((s.name, s.lacking(view)) for s in segments))
 
 
 def _on_ladder(condition: syntax.Named, scope: Scope) -> Condition:

@@ -10,11 +10,11 @@ in `row`, `text`, `at` by `:=` as long as it uses it in the same breath.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-Compiled = Callable[[Any], Any]
+Compiled = Callable[..., Any]
 """A function of a view; this file does not know what that is, because reading rules must know nothing of visitors."""
 
 _SHAPES = 4096
@@ -45,16 +45,20 @@ def expression(text: str, *values: Any) -> Expression:
     return Expression("".join(texts), tuple(found))
 
 
-def joined(word: str, parts: Iterable[Expression], *, empty: str = "True") -> Expression:
-    """Return the expressions with `and` or `or` between them; `empty` stands for none."""
-    parts = tuple(parts)
-    return expression(f" {word} ".join(["{}"] * len(parts)), *parts) if parts else Expression(empty)
+def joined(word: str, parts: Sequence[Expression]) -> Expression:
+    """Return the expressions with `and` or `or` between them; of none, what always holds."""
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return Expression("True")
+    texts = [f"({part.text})" for part in parts]
+    return Expression(f" {word} ".join(texts), tuple([value for part in parts for value in part.values]))
 
 
-def function(*lines: Expression) -> Compiled:
-    """Return the function of a view that has these lines as its body."""
-    make = _made("\n".join(line.text for line in lines))
-    compiled: Compiled = make(*(value for line in lines for value in line.values))
+def function(*lines: Expression, takes: str = "view") -> Compiled:
+    """Return the function that has these lines as its body; `takes` names its parameters."""
+    make = _made("\n  ".join([line.text for line in lines]), takes)
+    compiled: Compiled = make(*[value for line in lines for value in line.values])
     return compiled
 
 
@@ -73,38 +77,23 @@ def once(slot: int, *lines: Expression) -> Compiled:
 
     The lines put it into `known`; None is nothing that can be found.
     """
-    return function(
-        expression("known = view.memo[{}]", slot),
-        Expression("if known is not None: return known"),
-        *lines,
-        expression("view.memo[{}] = known", slot),
-        Expression("return known"),
-    )
-
-
-def first_true(parts: Sequence[Expression]) -> Callable[[Any], int]:
-    """Return the function that finds the first expression that holds: its place in the order, or -1."""
-    return _first("if", parts)
+    start = Expression("known = view.memo[{}]\n  if known is not None: return known", (slot,))
+    return function(start, *lines, Expression("view.memo[{}] = known\n  return known", (slot,)))
 
 
 def first_false(parts: Sequence[Expression]) -> Callable[[Any], int]:
     """Return the function that finds the first expression that does not hold: its place in the order, or -1."""
-    return _first("if not", parts)
-
-
-def _first(word: str, parts: Sequence[Expression]) -> Callable[[Any], int]:
-    lines = [expression(f"{word} {{}}: return {place}", part) for place, part in enumerate(parts)]
+    lines = [Expression(f"if not ({part.text}): return {place}", part.values) for place, part in enumerate(parts)]
     return function(*lines, Expression("return -1"))
 
 
 @lru_cache(maxsize=_SHAPES)
-def _made(body: str) -> Callable[..., Compiled]:
+def _made(body: str, takes: str) -> Callable[..., Compiled]:
     """Return the function that takes the values of a body and returns the function of a view."""
     start, *rest = body.split("{}")
     names = [f"v{number}" for number in range(len(rest))]
-    filled = start + "".join(name + after for name, after in zip(names, rest, strict=True))
-    lines = "\n  ".join(filled.split("\n"))
-    source = f"def make({', '.join(names)}):\n def of(view):\n  {lines}\n return of"
+    filled = start + "".join([name + after for name, after in zip(names, rest, strict=True)])
+    source = f"def make({', '.join(names)}):\n def of({takes}):\n  {filled}\n return of"
     namespace: dict[str, Any] = {"__builtins__": {}}
     exec(compile(source, "<rules>", "exec"), namespace)  # noqa: S102 - the texts are this program's own, see above
     made: Callable[..., Compiled] = namespace["make"]

@@ -33,8 +33,12 @@ def canonical(behaviour: Behaviour) -> str:
 
 def matcher_id(behaviour: Behaviour) -> str:
     """Return the stable id of what a behaviour counts: six characters, 36 bits."""
-    digest = blake2b(canonical(behaviour).encode(), digest_size=16).digest()
-    return urlsafe_b64encode(digest)[:6].decode()
+    return id_of(canonical(behaviour))
+
+
+def id_of(form: str) -> str:
+    """Return the id of a canonical form."""
+    return urlsafe_b64encode(blake2b(form.encode(), digest_size=16).digest())[:6].decode()
 
 
 class Matchers:
@@ -48,7 +52,8 @@ class Matchers:
         named: dict[str, Behaviour] = {}
         indexes = {head: _Index(normal) for head, normal in _NORMAL.items()}
         for behaviour in behaviours:
-            matcher, form = matcher_id(behaviour), canonical(behaviour)
+            form = canonical(behaviour)
+            matcher = id_of(form)
             if matcher in forms:
                 if forms[matcher] != form:
                     what = f"by chance {form} would be counted under the id of {forms[matcher]}; reword one of the two"

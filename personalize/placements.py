@@ -23,7 +23,7 @@ _FEW = 6
 class Placement:
     """A slot on a page; `decide` says which of its blocks a visitor sees."""
 
-    __slots__ = ("_by_order", "_explain", "_find", "blocks", "fallback", "name", "shortlist", "where")
+    __slots__ = ("_by_order", "_choose", "blocks", "fallback", "name", "shortlist", "where")
 
     def __init__(self, placement: syntax.Placement, scope: Scope) -> None:
         self.name = placement.name
@@ -34,19 +34,21 @@ class Placement:
         # Under "first match" a last block that is the fallback never wins by rule.
         contenders = self.blocks[:-1] if self._by_order and placement.fallback is None else self.blocks
         self.shortlist = Shortlist(contenders, scope) if len(contenders) > _FEW else None
-        self._set_choice(contenders)
+        if self.shortlist is None:
+            choose = choosing.first_of_few if self._by_order else choosing.best_of_few
+            self._choose: choosing.Choice = choose(contenders)
+        else:
+            choose_of_many = choosing.first_of_many if self._by_order else choosing.best_of_many
+            self._choose = choose_of_many(contenders, self.shortlist.candidates)
 
     def decide(self, view: View, asked_as: str, plan_version: str | None = None) -> Decision:
         """Return the decision for the name that was asked for; with a receipt when the plan's version is given.
 
         Its content may be shared between visitors and must not be changed.
         """
-        receipt = None
-        if plan_version is None:
-            found = self._find(view)
-        else:
-            found, seen = self._explain(view)
-            receipt = Receipt(self, plan_version, seen, found)
+        seen: list[Look] | None = None if plan_version is None else []
+        found = self._choose(view, seen)
+        receipt = None if seen is None or plan_version is None else Receipt(self, plan_version, seen, found)
         block = self.fallback if found is None else found
         reason = view.context.unread or ("fallback" if found is None else "rule" if self._by_order else "best_score")
         content = block.content if block.fill is None else block.fill(view)
@@ -61,23 +63,6 @@ class Placement:
             worth = judged[at].worth if at < len(judged) else None
             judged[at : at + 1] = [self.fallback.judged("won", "fallback", worth)]
         return tuple(judged)
-
-    def _set_choice(self, contenders: Sequence[Block]) -> None:
-        """Set the two functions that choose: one of them also explains."""
-        self._find: choosing.Find
-        self._explain: choosing.Explain
-        if self.shortlist is None and self._by_order:
-            self._find = choosing.first_of_few(contenders)
-            self._explain = choosing.first_of_few_explained(contenders)
-        elif self.shortlist is None:
-            self._find = choosing.best_of_few(contenders)
-            self._explain = choosing.best_of_few_explained(contenders)
-        elif self._by_order:
-            self._find = choosing.first_of_many(self.shortlist.candidates)
-            self._explain = choosing.first_of_many_explained(contenders)
-        else:
-            self._find = choosing.best_of_many(self.shortlist.candidates)
-            self._explain = choosing.best_of_many_explained(contenders)
 
     def _fallback(self, fallback: syntax.Fallback | None, scope: Scope) -> Block:
         if fallback is None:

@@ -55,7 +55,6 @@ class Score:
         self.name = name
         self.half_life = half_life
         self.where = where
-        self.fill(())
 
     def fill(self, grants: Sequence[Grant]) -> None:
         """Set what gives points."""

@@ -1,6 +1,6 @@
 """Named groups of conditions: segments, and the ladders of lifecycle stages and temperatures.
 
-Both are made empty and filled afterwards, because conditions of one may name another in any order of files. The loader
+Both are made first and filled afterwards, because conditions of one may name another in any order of files. The loader
 has refused cycles by then. What a view found out is kept in the view's memo, each in a slot of its own.
 """
 
@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from personalize.condition import AllOf, Condition
+from personalize.condition import AllOf, Condition, all_hold
 from personalize.decision import Reached, Unmet
 from personalize.expression import Expression, expression, function, once
 from personalize.view import View
 
 
 class Segment:
-    """A named set of visitors, worked out when it is read. `holds` tells whether the visitor is in it."""
+    """A named set of visitors, worked out when it is read.
 
-    __slots__ = ("_needs", "_slot", "about", "holds", "name", "where")
+    `holds` tells whether the visitor is in it, `lacking` gives the first condition that keeps the visitor out, or None.
+    """
+
+    __slots__ = ("_needs", "_slot", "about", "holds", "lacking", "name", "where")
 
     holds: Callable[[View], bool]
 
@@ -26,7 +29,6 @@ class Segment:
         self.name = name
         self.about = about
         self.where = where
-        self.fill(())
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -36,11 +38,8 @@ class Segment:
     def fill(self, conditions: Sequence[Condition]) -> None:
         """Set what the visitor must fulfil."""
         self._needs = AllOf(conditions)
-        self.holds = once(self._slot, expression("known = True if {} else False", self._needs.holds))
-
-    def lacking(self, view: View) -> Unmet | None:
-        """Return the first condition that keeps the visitor out, None for one who is in it."""
-        return self._needs.unmet(view)
+        self.holds = once(self._slot, expression("known = True if {} else False", all_hold(self._needs.conditions)))
+        self.lacking = self._needs.unmet
 
 
 class Ladder:
@@ -57,7 +56,6 @@ class Ladder:
     def __init__(self, slot: int) -> None:
         self._slot = slot
         self.forward_only = False
-        self.fill(())
 
     def fill(self, steps: Sequence[tuple[str, Sequence[Condition]]]) -> None:
         """Set the steps: names with their conditions."""
@@ -65,7 +63,7 @@ class Ladder:
         self._needs = tuple(AllOf(conditions) for _, conditions in self.steps)
         self._places = {name.lower(): place for place, (name, _) in enumerate(self.steps)}
         # Written out step by step, so that the first that fits ends the search.
-        fits = [(needs.holds, name) for needs, (name, _) in zip(self._needs, self.steps, strict=True)]
+        fits = [(all_hold(conditions), name) for name, conditions in self.steps]
         if self.forward_only:
             fits = [(expression("{}(view, {}) or {}", _has_reached, name.lower(), holds), name) for holds, name in fits]
         found = (

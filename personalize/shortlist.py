@@ -38,10 +38,10 @@ class Drawer(Protocol):
 
 
 class Shortlist:
-    """The drawers of one placement. `candidates` gives the blocks worth a look, in the order of the rules."""
+    """The drawers of one placement. `candidates` gives the numbers of the blocks worth a look, in order."""
 
     def __init__(self, blocks: Sequence[Block], scope: Scope) -> None:
-        self._blocks = tuple(blocks)
+        self._numbers = range(len(blocks))
         self._everyone = (1 << len(blocks)) - 1
         keys: dict[Place, list[tuple[int, Keys]]] = {}
         spans: dict[Place, list[tuple[int, Span]]] = {}
@@ -67,21 +67,22 @@ class Shortlist:
         drawers = [*(drawer for _, drawer in found), *(_Alike(truth_of(holds), bits) for holds, bits in asked.items())]
         self._drawers = tuple(drawer for drawer in drawers if drawer.filed.bit_count() >= _WORTH_IT)
 
-    def candidates(self, view: View) -> Iterable[Block]:
-        """Return the blocks that the visitor could be shown, as far as the drawers tell."""
+    def candidates(self, view: View) -> Iterable[int]:
+        """Return the numbers of the blocks that the visitor could be shown, as far as the drawers tell."""
         left = self._everyone
         for drawer in self._drawers:
             if left & drawer.filed:
                 left &= drawer.possible(view)
                 if left.bit_count() < _WORTH_IT:
                     break
-        return self._blocks if left == self._everyone else self._listed(left)
+        return self._numbers if left == self._everyone else _numbers_in(left)
 
-    def _listed(self, left: int) -> Iterator[Block]:
-        while left:
-            lowest = left & -left
-            yield self._blocks[lowest.bit_length() - 1]
-            left ^= lowest
+
+def _numbers_in(blocks: int) -> Iterator[int]:
+    while blocks:
+        lowest = blocks & -blocks
+        yield lowest.bit_length() - 1
+        blocks ^= lowest
 
 
 class _Texts:

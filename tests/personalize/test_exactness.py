@@ -14,6 +14,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from personalize.choosing import Asked
 from personalize.decide import decide
 from personalize.explain_scores import explained_score
 from personalize.expression import truth_of
@@ -139,7 +140,7 @@ def test_every_cap_and_every_rest_equals_a_naive_reading(clock: str, reacted: li
     profile = random.arrived(plan, [random.Arrival(event, event.time) for event in happened])
     world, view = World(rules, random.ZONE, now, happened), View(plan, profile, Context(Facts()), now)
     for block, engine in zip(placement.blocks, compiled.blocks, strict=True):
-        assert (engine.lacking(view) < 0) is world.may_show(block), block
+        assert (Asked(engine).lacking(view) < 0) is world.may_show(block), block
 
 
 def test_every_value_fits_a_test_as_in_a_naive_reading() -> None:
@@ -197,7 +198,7 @@ def test_a_decision_equals_a_naive_choice(world_and_view: tuple[World, View]) ->
     world, view = world_and_view
     for placement in world.rules.placements:
         for block, compiled in zip(placement.blocks, view.plan.placements[placement.name].blocks, strict=True):
-            assert (compiled.lacking(view) < 0) is world.may_show(block), block
+            assert (Asked(compiled).lacking(view) < 0) is world.may_show(block), block
         (decision,) = decide(view.plan, view.profile, view.context, [placement.name], view.now)
         block, reason = world.choose(placement)
         assert (decision.block, decision.reason) == (block, view.context.unread or reason)

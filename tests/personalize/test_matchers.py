@@ -40,7 +40,7 @@ def test_ids_are_the_same_for_ever() -> None:
 
 
 def test_two_different_matchers_with_one_id_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matchers, "matcher_id", lambda _: "same66")
+    monkeypatch.setattr(matchers, "id_of", lambda _: "same66")
     with pytest.raises(RulesInvalid, match=r"rules\.yaml:\d+:1: by chance"):
         Matchers([behaviour("viewed", "/a"), behaviour("viewed", "/b")])
     assert Matchers([behaviour("viewed", "/a"), behaviour("viewed", "/A/")]).ids == {"same66"}

@@ -7,6 +7,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from personalize.blocks import Block
+from personalize.choosing import Asked
 from personalize.decision import Because, Candidate, Limit, Reached, Unmet
 from personalize.language import LANGUAGES, language_of
 from personalize.model import Context, Reason
@@ -128,7 +129,7 @@ def test_a_limit_of_a_block_is_said_as_a_sentence(
 
 def failed(block: Block, visitor: Visitor) -> Unmet:
     view = visitor.view()
-    return block.checks[block.lacking(view)].unmet(view)
+    return block.checks[Asked(block).lacking(view)].unmet(view)
 
 
 def test_every_limit_is_in_the_table() -> None:

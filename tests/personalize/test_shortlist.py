@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personalize import choosing
+from personalize.choosing import Asked
 from personalize.decide import decide
 from personalize.decision import Decision
 from personalize.placements import Placement
@@ -100,14 +101,8 @@ def rules(count: int, choose: str) -> str:
 # Each need comes twice, in other company.
 PLANS = [plan_of(rules(2 * len(NEEDS), choose)) for choose in ("first match", "best score")]
 FEW = {
-    PLANS[0].placements["slot"]: [
-        written(PLANS[0].placements["slot"].blocks[:-1])
-        for written in (choosing.first_of_few, choosing.first_of_few_explained)
-    ],
-    PLANS[1].placements["slot"]: [
-        written(PLANS[1].placements["slot"].blocks)
-        for written in (choosing.best_of_few, choosing.best_of_few_explained)
-    ],
+    PLANS[0].placements["slot"]: choosing.first_of_few(PLANS[0].placements["slot"].blocks[:-1]),
+    PLANS[1].placements["slot"]: choosing.best_of_few(PLANS[1].placements["slot"].blocks),
 }
 SEEN = st.lists(st.tuples(st.sampled_from(["/a", "/b"]), st.integers(0, 3)), max_size=5)
 FACTS = {
@@ -148,26 +143,26 @@ def visitors(draw: st.DrawFn, plans: list[Plan]) -> Visitor:
 @given(visitors(PLANS))
 def test_a_shortlist_leaves_out_nothing_that_could_be_shown(visitor: Visitor) -> None:
     placement, view = visitor.plan.placements["slot"], visitor.view()
-    listed = [block.name for block in shortlist_of(placement).candidates(view)]
-    assert listed == [block.name for block in placement.blocks if block.name in listed], "in the order of the rules"
-    fitting = {block.name for block in placement.blocks if block.lacking(view) < 0}
-    assert fitting <= {*listed, "last"}, "the last is the fallback"
+    listed = [*shortlist_of(placement).candidates(view)]
+    assert listed == sorted(listed), "in the order of the rules"
+    fitting = {number for number, block in enumerate(placement.blocks) if Asked(block).lacking(view) < 0}
+    assert fitting <= {*listed, len(placement.blocks) - 1}, "the last is the fallback"
 
 
 @settings(max_examples=400, deadline=None)
 @given(visitors(PLANS))
 def test_neither_a_shortlist_nor_a_receipt_changes_a_decision(visitor: Visitor) -> None:
-    """The shortlist's choice, the receipt's, and that of the two functions that are written out for few blocks."""
+    """The shortlist's choice, the receipt's, and that of the function that is written out for few blocks."""
     placement, view = visitor.plan.placements["slot"], visitor.view()
     quick, explained = asked(visitor), asked(visitor, explain=True)
     assert (explained.block, explained.reason) == (quick.block, quick.reason)
     assert explained.receipt is not None
     (winner,) = [one.block for one in explained.receipt.candidates if one.outcome == "won"]
     assert winner == quick.block
-    few = FEW[placement]
-    found = few[0](view)
-    assert (found or placement.fallback).name == quick.block
-    assert few[1](view) == (found, explained.receipt.seen)
+    few, seen = FEW[placement], []
+    assert (few(view, None) or placement.fallback).name == quick.block
+    assert (few(view, seen) or placement.fallback).name == quick.block
+    assert seen == explained.receipt.seen
 
 
 CANNOT = {
@@ -217,7 +212,7 @@ def test_only_the_block_that_fits_is_looked_at_among_a_thousand() -> None:
         f"placements:\n  - placement: slot\n    blocks:\n{blocks}      - {{block: last, content: {{title: y}}}}\n"
     )
     visitor = Visitor(plan, campaign="c700")
-    assert [b.name for b in shortlist_of(plan.placements["slot"]).candidates(visitor.view())] == ["b700"]
+    assert [*shortlist_of(plan.placements["slot"]).candidates(visitor.view())] == [700]
     decision = asked(visitor, explain=True)
     assert (decision.block, decision.reason) == ("b700", "rule")
     assert decision.receipt is not None
@@ -232,15 +227,15 @@ def test_blocks_outside_of_their_schedule_are_not_looked_at() -> None:
     plan = plan_of(
         f"placements:\n  - placement: slot\n    blocks:\n{blocks}      - {{block: last, content: {{title: y}}}}\n"
     )
-    for now, names in {
+    for now, numbers in {
         "2026-03-09 23:59:59": [],
-        "2026-03-10 00:00": ["b2", "b14"],
-        "2026-03-20 23:59:59": ["b2", "b14"],
+        "2026-03-10 00:00": [2, 14],
+        "2026-03-20 23:59:59": [2, 14],
         "2026-03-21 00:00": [],
         "2027-03-15 12:00": [],
     }.items():
         view = Visitor(plan, now).view()
-        assert [block.name for block in shortlist_of(plan.placements["slot"]).candidates(view)] == names
+        assert [*shortlist_of(plan.placements["slot"]).candidates(view)] == numbers
 
 
 def shortlist_of(placement: Placement) -> Shortlist:
