@@ -72,13 +72,14 @@ def truth_of(it: Expression) -> Compiled:
     return function(expression("return True if {} else False", it))
 
 
-def once(slot: int, *lines: Expression) -> Compiled:
-    """Return the function that finds something once for each view and keeps it in this slot of its memo.
+def once(*lines: Expression) -> Compiled:
+    """Return the function that finds something once for each view and keeps it in the view's memo.
 
-    The lines put it into `known`; None is nothing that can be found.
+    The lines put it into `known`.
     """
-    start = Expression("known = view.memo[{}]\n  if known is not None: return known", (slot,))
-    return function(start, *lines, Expression("view.memo[{}] = known\n  return known", (slot,)))
+    key = (object(),)
+    start = Expression("memo = view.memo\n  if {} in memo: return memo[{}]", key * 2)
+    return function(start, *lines, Expression("memo[{}] = known\n  return known", key))
 
 
 def first_false(parts: Sequence[Expression]) -> Callable[[Any], int]:

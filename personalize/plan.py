@@ -26,8 +26,7 @@ class Plan:
     """The compiled rules of one site. The keys of all mappings are lower-case names.
 
     `version` is the digest of the rules that it was made of; `inactive` names what loaded but has no effect yet;
-    `purposes` are the consent purposes that the gateway or a rule knows;
-    `slots` is the size of a view's memo.
+    `purposes` are the consent purposes that the gateway or a rule knows.
     """
 
     version: str
@@ -41,7 +40,6 @@ class Plan:
     placements: Mapping[str, Placement]
     blocks: Mapping[str, Block]
     purposes: frozenset[str]
-    slots: int
     inactive: tuple[str, ...]
 
     @property
@@ -66,9 +64,9 @@ def compile_rules(rules: syntax.RuleSet, time_zone: str) -> Plan:
     """
     scope = Scope(Calendar(time_zone))
     # First every name, then what the names stand for: rules may refer to each other in any order.
-    scope.segments |= {s.name.lower(): Segment(scope.slot(), s.name, s.about, s.where) for s in rules.segments}
-    scope.scores |= {s.name.lower(): Score(scope.slot(), s.name, s.half_life, s.where) for s in rules.scores}
-    scope.interests |= {s.name.lower(): Score(scope.slot(), s.name, s.half_life, s.where) for s in rules.interests}
+    scope.segments |= {s.name.lower(): Segment(s.name, s.about, s.where) for s in rules.segments}
+    scope.scores |= {s.name.lower(): Score(s.name, s.half_life, s.where) for s in rules.scores}
+    scope.interests |= {s.name.lower(): Score(s.name, s.half_life, s.where) for s in rules.interests}
     for segment in rules.segments:
         scope.segments[segment.name.lower()].fill(conditions.all_compiled(segment.when, scope))
     for named, written in ((scope.scores, rules.scores), (scope.interests, rules.interests)):
@@ -91,7 +89,6 @@ def compile_rules(rules: syntax.RuleSet, time_zone: str) -> Plan:
         placements={p.name.lower(): p for p in placements},
         blocks=fallbacks | {block.name.lower(): block for p in placements for block in p.blocks},
         purposes=frozenset(scope.purposes),
-        slots=scope.slots,
         inactive=tuple(
             f"{thing.kind} {thing.name}" if thing.name != thing.kind else thing.name for thing in rules.inactive
         ),

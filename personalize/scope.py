@@ -14,21 +14,15 @@ from personalize.syntax import Behaviour
 
 @dataclass(slots=True)
 class Scope:
-    """The names of one rule set, by lower-case name; compiling adds what it comes across to the last three."""
+    """The names of one rule set, by lower-case name; compiling adds what it comes across to the last two."""
 
     calendar: Calendar
     segments: dict[str, Segment] = field(default_factory=dict)
     scores: dict[str, Score] = field(default_factory=dict)
     interests: dict[str, Score] = field(default_factory=dict)
-    ladders: dict[str, Ladder] = field(default_factory=lambda: {"stage": Ladder(0), "temperature": Ladder(1)})
-    slots: int = 2
+    ladders: dict[str, Ladder] = field(default_factory=lambda: {"stage": Ladder(), "temperature": Ladder()})
     behaviours: list[Behaviour] = field(default_factory=list)
     purposes: set[str] = field(default_factory=lambda: set(PURPOSES))
-
-    def slot(self) -> int:
-        """Return the number of a new slot in each view's memo."""
-        self.slots += 1
-        return self.slots - 1
 
     def count(self, behaviour: Behaviour) -> str:
         """Note that a behaviour is to be counted and return its matcher's id."""

@@ -46,12 +46,11 @@ class Score:
     `value` gives the visitor's points now.
     """
 
-    __slots__ = ("_points", "_slot", "grants", "half_life", "name", "value", "where")
+    __slots__ = ("_points", "grants", "half_life", "name", "value", "where")
 
     value: Callable[[View], float]
 
-    def __init__(self, slot: int, name: str, half_life: int | None, where: str) -> None:
-        self._slot = slot
+    def __init__(self, name: str, half_life: int | None, where: str) -> None:
         self.name = name
         self.half_life = half_life
         self.where = where
@@ -61,7 +60,7 @@ class Score:
         self.grants = tuple(grants)
         # In the same order, and each as its line says, so that the lines add up to the last digit.
         given = (expression("known += {}", grant.points) for grant in grants)
-        self.value = once(self._slot, Expression("known = 0.0"), *given)
+        self.value = once(Expression("known = 0.0"), *given)
         self._points = tuple(value_of(grant.points) for grant in grants)
 
     def lines(self, view: View) -> list[Line]:

@@ -1,7 +1,7 @@
 """Named groups of conditions: segments, and the ladders of lifecycle stages and temperatures.
 
 Both are made first and filled afterwards, because conditions of one may name another in any order of files. The loader
-has refused cycles by then. What a view found out is kept in the view's memo, each in a slot of its own.
+has refused cycles by then. What a view found out is kept in the view's memo.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from personalize.condition import AllOf, Condition, all_hold
 from personalize.decision import Reached, Unmet
-from personalize.expression import Expression, expression, function, once
+from personalize.expression import Expression, expression, once
 from personalize.view import View
 
 
@@ -20,12 +20,11 @@ class Segment:
     `holds` tells whether the visitor is in it, `lacking` gives the first condition that keeps the visitor out, or None.
     """
 
-    __slots__ = ("_needs", "_slot", "about", "holds", "lacking", "name", "where")
+    __slots__ = ("_needs", "about", "holds", "lacking", "name", "where")
 
     holds: Callable[[View], bool]
 
-    def __init__(self, slot: int, name: str, about: str, where: str) -> None:
-        self._slot = slot
+    def __init__(self, name: str, about: str, where: str) -> None:
         self.name = name
         self.about = about
         self.where = where
@@ -38,7 +37,7 @@ class Segment:
     def fill(self, conditions: Sequence[Condition]) -> None:
         """Set what the visitor must fulfil."""
         self._needs = AllOf(conditions)
-        self.holds = once(self._slot, expression("known = True if {} else False", all_hold(self._needs.conditions)))
+        self.holds = once(expression("known = True if {} else False", all_hold(self._needs.conditions)))
         self.lacking = self._needs.unmet
 
 
@@ -49,12 +48,11 @@ class Ladder:
     profile has reached is the least that the visitor has.
     """
 
-    __slots__ = ("_needs", "_places", "_slot", "forward_only", "name", "steps")
+    __slots__ = ("_needs", "_places", "forward_only", "name", "steps")
 
     name: Callable[[View], str]
 
-    def __init__(self, slot: int) -> None:
-        self._slot = slot
+    def __init__(self) -> None:
         self.forward_only = False
 
     def fill(self, steps: Sequence[tuple[str, Sequence[Condition]]]) -> None:
@@ -62,19 +60,12 @@ class Ladder:
         self.steps = tuple((name, tuple(conditions)) for name, conditions in steps)
         self._needs = tuple(AllOf(conditions) for _, conditions in self.steps)
         self._places = {name.lower(): place for place, (name, _) in enumerate(self.steps)}
-        # Written out step by step, so that the first that fits ends the search.
         fits = [(all_hold(conditions), name) for name, conditions in self.steps]
         if self.forward_only:
-            fits = [(expression("{}(view, {}) or {}", _has_reached, name.lower(), holds), name) for holds, name in fits]
-        found = (
-            expression("if {}: view.memo[{}] = {}; return {}", holds, self._slot, name, name) for holds, name in fits
-        )
-        self.name = function(
-            expression("known = view.memo[{}]", self._slot),
-            Expression("if known is not None: return known"),
-            *found,
-            expression("view.memo[{}] = {}; return {}", self._slot, "", ""),
-        )
+            fits = [(expression("{}(view, {}) or {}", _has_reached, name.lower(), it), name) for it, name in fits]
+        # A loop of one round, to be left at the first step that fits.
+        lines = (expression(" if {}: known = {}; break", it, name) for it, name in fits)
+        self.name = once(Expression("while True:"), *lines, expression(" known = {}; break", ""))
 
     def place(self, name: str) -> int:
         """Return how many steps stand above this one; for a name that the ladder does not have, all of them."""

@@ -26,10 +26,6 @@ class ViewPlan(Protocol):
     def calendar(self) -> Calendar:
         """The site's calendar."""
 
-    @property
-    def slots(self) -> int:
-        """The size of the memo."""
-
 
 class View:
     """The visitor as the rules see them now.
@@ -38,7 +34,7 @@ class View:
     `traits` holds the visitor's traits by name, None for one that was removed; `company` the company's attributes as
     the request says, overlaid by those of the visitor's last group call; `rows` the day counts by matcher, `history`
     those of blocks. What most requests do not need is worked out when it is first read.
-    `memo` belongs to the compiled rules: segments, ladders and scores keep there what they found, in their own slots.
+    `memo` belongs to the compiled rules: segments, ladders and scores keep there what they found, by keys of their own.
     """
 
     __slots__ = (
@@ -74,7 +70,7 @@ class View:
         self.rows = profile.matchers
         self.history = profile.blocks
         self.today = plan.calendar.day(now)
-        self.memo: list[Any] = [None] * plan.slots
+        self.memo: dict[object, Any] = {}
         self._owned: frozenset[str] | None = None
         self._purposes: frozenset[str] | None = None
         self._page: str | None = None

@@ -12,6 +12,7 @@ from tests.fakes.visitor import Visitor, plan_of
 from tests.personalize.test_conditions import RULES, VECTORS
 
 VISITOR = Visitor(plan_of("segments: [{segment: it, when: [{country: FI}]}]"), country="FI")
+_NAMES = {"of", "view", "row", "text", "at", "value", "known", "memo", "seen", "place", "worth", "best", "most"}
 HOSTILE = ["{}", "{0}", "v0", "view", "') or __import__('os').abort() or ('", "\\", '"""', "a\nb", "None", "%s", "*{}*"]
 
 
@@ -62,6 +63,7 @@ def test_nothing_of_any_rule_stands_in_a_source(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module, "compile", compiled, raising=False)
     for condition, *_ in VECTORS:
         plan_of(RULES.format(condition=condition))
+    plan_of(NAMED.format(name="x"))
     assert len(sources) > 30
     for source in sources:
         for node in ast.walk(ast.parse(source)):
@@ -70,7 +72,7 @@ def test_nothing_of_any_rule_stands_in_a_source(monkeypatch: pytest.MonkeyPatch)
                 assert node.value is None or isinstance(node.value, (bool, int, float)), source
                 assert not node.value or node.value < 10, source
             if isinstance(node, ast.Name):
-                assert node.id in {"of", "view", "row", "text", "at", "value", "known"} or node.id[1:].isdigit(), source
+                assert node.id in _NAMES or node.id[1:].isdigit(), source
             assert not isinstance(node, (ast.Import, ast.ImportFrom, ast.Global, ast.Lambda)), source
 
 
