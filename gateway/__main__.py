@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -19,13 +20,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     explain.add_parser(commands)
     data.add_parser(commands)
     args = parser.parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only
     try:
         code: int = args.run(args)
         sys.stdout.flush()
-    except BrokenPipeError:  # `tuttu … | head` has read enough
+    except OSError as error:
+        if not _output_is_gone():
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if isinstance(error, BrokenPipeError):  # `tuttu … | head` has read enough
+            return 0
+        sys.stderr.write(f"tuttu: the output cannot be written: {error.strerror}\n")
+        return 1
     return code
+
+
+def _output_is_gone() -> bool:
+    """Tell whether standard output takes nothing any more, not even the end of a line."""
+    try:
+        os.write(sys.stdout.fileno(), b"\n")
+    except OSError:
+        return True
+    return False
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,17 +10,22 @@ import orjson
 
 from gateway.durable import replace_file
 
+log = logging.getLogger("tuttu")
+
 _NAME = "last_good.json"
 
 
 def read_last_good(folder: Path) -> dict[str, str]:
     """Return the rule files by name that were kept in a site's folder of rule data, none if there are none to read."""
+    path = folder / _NAME
     try:
-        kept = orjson.loads((folder / _NAME).read_bytes())
-    except (OSError, orjson.JSONDecodeError):
+        files = orjson.loads(path.read_bytes())["files"]
+        return {str(name): str(text) for name, text in files.items()}
+    except FileNotFoundError:
         return {}
-    files = kept.get("files") if isinstance(kept, dict) else None
-    return {str(name): str(text) for name, text in files.items()} if isinstance(files, dict) else {}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as err:
+        log.warning("%s cannot be read, so the last good rules are lost: %s", path, err)
+        return {}
 
 
 def keep_last_good(folder: Path, version: str, files: Mapping[str, str]) -> None:

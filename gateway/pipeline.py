@@ -22,10 +22,10 @@ from gateway.identity.visitor import visitor_of
 from gateway.ports import VisitorKey
 from personalize.decide import decide
 from personalize.marks import Marks
-from personalize.model import Context
+from personalize.model import Context, Event
 from personalize.profiles import REACTIONS, Profile, fold
 from personalize.receipts import packed
-from personalize.stages import with_stage
+from personalize.stages import nothing_later, with_stage
 
 REACTION_NAMES = frozenset({"content shown", *REACTIONS})
 
@@ -123,6 +123,8 @@ class Round:
 
     def apply(self, hit: Hit, envelopes: Sequence[Envelope]) -> None:
         """Run one hit's events through APPLICATION; every envelope has its outcome afterwards."""
+        forward_only = hit.plan.stages.forward_only
+        stored = None
         for envelope in envelopes:
             envelope.outcome = STORED
             for step in APPLICATION:
@@ -130,17 +132,19 @@ class Round:
                 if outcome is not None:
                     envelope.outcome = outcome
                     break
-        if hit.plan.stages.forward_only:
-            self._note_stage(hit, envelopes)
+            else:
+                stored = envelope.event
+                if forward_only and nothing_later(hit.plan, self.profile, stored.time):
+                    self._note_stage(hit, stored, stored.time)
+        if forward_only and stored is not None:
+            self._note_stage(hit, stored, self.now)
 
-    def _note_stage(self, hit: Hit, envelopes: Sequence[Envelope]) -> None:
-        """Note the stage that the visitor has reached by the hit's events, if any was stored."""
-        last = next((e.event for e in reversed(envelopes) if e.outcome is STORED), None)
-        if last is not None:
-            # A server's event does not say where its visitor is; then they are where they were last seen.
-            facts = last.facts if last.browser else self.profile.last_seen()
-            context = Context(facts, self.consent, known=self.visitor.kind == "k")
-            self.profile = with_stage(hit.plan, self.profile, context, self.now)
+    def _note_stage(self, hit: Hit, event: Event, now: int) -> None:
+        """Note the stage that the visitor has reached with an event, as of `now`."""
+        # A server's event does not say where its visitor is; then they are where they were last seen.
+        facts = event.facts if event.browser else self.profile.last_seen()
+        context = Context(facts, self.consent, known=self.visitor.kind == "k")
+        self.profile = with_stage(hit.plan, self.profile, context, now)
 
 
 def drop_no_consent(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:

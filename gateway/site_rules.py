@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,7 +36,7 @@ class Live:
     inactive: tuple[str, ...]
     warnings: tuple[Problem, ...]
     matchers: Mapping[str, tuple[str, str]]
-    """By id: in the rules' own words, and the file:line:column that names it first."""
+    """By id, in the files' order: in the rules' own words, and the file:line:column that names it first."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -47,8 +48,9 @@ class Refusal:
 
     @property
     def sentences(self) -> list[str]:
-        """The reasons, one sentence each."""
-        return str(self.error).splitlines()
+        """The reasons, one sentence each; what they quote from a file must not look like a line of ours in the log."""
+        found = self.error.problems if isinstance(self.error, RulesInvalid) else (self.error,)
+        return ["\\n".join(str(one).splitlines()) for one in found]
 
 
 class SiteRules:
@@ -61,6 +63,12 @@ class SiteRules:
         self.key = site.key
         self.folder = Path(site.rules)
         self.refused: Refusal | None = None
+        self.silent = False
+        """The folder has not answered for a while, as when a network volume is away."""
+        self.restless = False
+        """The folder changes all the time, so it is read although it is not still."""
+        self.unkept = ""
+        """Why what is live could not be written down for a restart, as a sentence; "" when it was."""
         self.stamp: Stamp = stamp_of(self.folder)
         """The folder as it was when it was last looked into."""
         self._zone = site.time_zone
@@ -68,7 +76,7 @@ class SiteRules:
         self._clock = clock
         self._counting = Counting(self._kept)
         try:
-            found = self.load()
+            found = self.load(read_rules(self.folder))
         except RulesError as error:
             found = self._last_good(error)
             self.refuse(error, found.version)
@@ -76,30 +84,37 @@ class SiteRules:
         self._announce("is live")
         self.keep()
 
-    def load(self) -> Live:
-        """Return what the folder holds now, checked and tested; changes nothing. Raises RulesError."""
-        return _summary(check(read_rules(self.folder), self._zone))
+    def load(self, files: Mapping[str, bytes | str]) -> Live:
+        """Return what rule files make, checked and tested; changes nothing. Raises RulesError."""
+        return _summary(check(files, self._zone))
 
     def take(self, found: Live) -> None:
         """Let rules that all workers have by now be the live ones."""
         before, self.live, self.since, self.refused = self.live, found, self._now(), None
         self._announce(f"is live (was {before.version})")
+        self._miss_tests(before)
 
     def take_same(self, found: Live) -> bool:
         """Take a folder whose version is live already; return whether anything beside it changed."""
-        changed = found.files != self.live.files
-        what = "is good again" if self.refused else "has other tests" if changed else "holds the same rules"
+        before, refused = self.live, self.refused
+        changed = found.files != before.files
         self.live, self.refused = found, None
-        log.info(
-            "rules of site %s: the folder %s; %s; version %s stays live",
-            self.key, what, _passing(found.counts), found.version,
-        )  # fmt: skip
+        if changed or refused or not self.restless:
+            what = "is good again" if refused else "has other tests" if changed else "holds the same rules"
+            log.info(
+                "rules of site %s: the folder %s; %s; version %s stays live",
+                self.key, what, _passing(found.counts), found.version,
+            )  # fmt: skip
+        self._miss_tests(before)
         return changed
 
-    def refuse(self, error: RulesError, stays: str = "") -> None:
-        """Keep what is live and say why."""
-        self.refused = Refusal(self._now(), error)
-        sentences = self.refused.sentences
+    def refuse(self, error: RulesError, stays: str = "", *, again: bool = False) -> None:
+        """Keep what is live and say why; what is only tried `again` is not said twice in the log."""
+        refusal = Refusal(self._now(), error)
+        sentences = refusal.sentences
+        if again and self.refused and self.refused.sentences == sentences:
+            return
+        self.refused = refusal
         log.error("rules of site %s refused; version %s stays live:", self.key, stays or self.live.version)
         for sentence in sentences[:_MOST_LOGGED]:
             log.error("  %s", sentence)
@@ -108,20 +123,47 @@ class SiteRules:
 
     def keep(self) -> None:
         """Write down what is live, for a restart, and since when it counts; a disk that is full stops no rules."""
-        try:
-            keep_last_good(self._kept, self.live.version, self.live.files)
-            self._counting.write()
-        except OSError as err:
-            log.error("the live rules of site %s cannot be kept for a restart: %s", self.key, err)  # noqa: TRY400 - the text is all
+        errors = []
+        last_good = partial(keep_last_good, self._kept, self.live.version, self.live.files)
+        for write in (last_good, self._counting.write):
+            try:
+                write()
+            except OSError as err:
+                errors.append(str(err))
+        before, self.unkept = self.unkept, "; ".join(dict.fromkeys(errors))
+        if self.unkept and self.unkept != before:
+            log.error("%s", self._lost())
 
-    def note(self) -> str:
-        """Return why the folder's rules are not the live ones, "" when they are."""
-        if self.refused is None:
-            return ""
-        first, *others = self.refused.sentences
-        more = f" (and {len(others)} more)" if others else ""
-        at = self.refused.at.isoformat(" ", "seconds")
-        return f"rules of site {self.key} refused at {at}, version {self.live.version} stays live: {first}{more}"
+    def notes(self) -> list[str]:
+        """Return what somebody should see to, one sentence each: above all why the folder's are not live."""
+        found = []
+        if self.refused is not None:
+            first, *others = self.refused.sentences
+            more = f" (and {len(others)} more)" if others else ""
+            at = self.refused.at.isoformat(" ", "seconds")
+            live = f"version {self.live.version} stays live"
+            found.append(f"rules of site {self.key} refused at {at}, {live}: {first}{more}")
+        if self.silent:
+            found.append(f"rules of site {self.key}: the folder {self.folder} does not answer; what is live stays")
+        if self.restless:
+            found.append(
+                f"rules of site {self.key}: the folder {self.folder} changes all the time; "
+                "what it holds is taken when two reads of it give the same"
+            )
+        if self.unkept:
+            found.append(self._lost())
+        return found
+
+    def _lost(self) -> str:
+        return (
+            f"rules of site {self.key}: version {self.live.version} is live but cannot be kept in {self._kept}, "
+            f"so a restart with a bad folder and `tuttu explain` would take older rules: {self.unkept}"
+        )
+
+    def _miss_tests(self, before: Live) -> None:
+        """Say it when there are no tests any more: a folder that went may have taken them along."""
+        if (had := before.counts["tests"]) and not self.live.counts["tests"]:
+            log.warning("rules of site %s: no tests any more; before: %s", self.key, phrasing.amount(had, "test"))
 
     def report(self) -> dict[str, Any]:
         """Return all that there is to know, for GET /rules."""
@@ -153,14 +195,16 @@ class SiteRules:
         if not files:
             raise error
         try:
-            return _summary(check(files, self._zone))
-        except RulesError:  # an older release took them; the folder is what the operator can mend
+            return self.load(files)
+        except RulesError as kept:  # an older release took them; the folder is what the operator can mend
+            log.error("the last good rules of site %s, kept in %s, are refused: %s", self.key, self._kept, kept)  # noqa: TRY400 - the text is all
             raise error from None
 
     def _announce(self, what: str) -> None:
         """Say what is live by now, and what of it starts to count."""
         live = self.live
-        starting = [live.matchers[matcher] for matcher in self._counting.name(live.matchers.keys(), self.since)]
+        new = set(self._counting.name(live.matchers.keys(), self.since))
+        starting = [found for matcher, found in live.matchers.items() if matcher in new]
         text = "; counting begins now" if starting else ""
         if starting and not self._counting.fresh:
             named = [f"{what} ({where})" for what, where in starting[:_MOST_LOGGED]]
@@ -198,8 +242,16 @@ def _summary(checked: Checked) -> Live:
         counts={name: len(items) for name, items in sections.items()},
         inactive=plan.inactive,
         warnings=checked.warnings,
-        matchers={matcher: (_words(b), b.where) for matcher, b in plan.matchers.behaviours.items()},
+        matchers={
+            matcher: (_words(behaviour), behaviour.where)
+            for matcher, behaviour in sorted(plan.matchers.behaviours.items(), key=lambda item: _place(item[1]))
+        },
     )
+
+
+def _place(behaviour: Behaviour) -> tuple[str, int, int]:
+    where = Problem.at(behaviour.where, "")
+    return where.file, where.line, where.column
 
 
 def _words(behaviour: Behaviour) -> str:

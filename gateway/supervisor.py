@@ -36,6 +36,10 @@ DRAIN_S = 15.0
 _SHORT_LIFE_S = 5.0
 _LONGEST_PAUSE_S = 5.0
 _REPORT_WITHIN_S = 1.0
+_MOST_OWED = 10
+"""Reports that a worker may owe before it is not asked for more: one that stands still must not fill its line."""
+_SILENT_S = 5.0
+"""How long a worker may leave every question open before that is said."""
 _SWEEP_WITHIN_S = 10.0
 
 
@@ -48,8 +52,14 @@ class _Worker:
     reported: asyncio.Event
     snapshot: dict[str, object] | None = None
     store_connected: bool = False
+    owed: int = 0
+    """Reports that it was asked for and has not given yet."""
+    heard: float = 0.0
+    """When it last said something, or was started, by the loop's clock."""
+    sent: int = 0
+    """The latest rules that it was sent, by the number that they were sent under."""
     prepared: int = 0
-    """The latest rules that it holds ready, by the number that they were sent under."""
+    """The latest rules that it has answered for: it holds them ready, or `refused` them."""
     refused: str = ""
     """Why it could not take the rules that it was sent last."""
 
@@ -188,6 +198,7 @@ class Supervisor:
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )  # fmt: skip
         worker = _Worker(number, process, await open_line(ours), asyncio.Event(), asyncio.Event())
+        worker.heard = asyncio.get_running_loop().time()
         # Known from the moment its orders are written: rules that go live after that are sent to it as well.
         self._workers[number] = worker
         await worker.line.say(
@@ -205,6 +216,7 @@ class Supervisor:
     async def _listen(self, worker: _Worker) -> None:
         """Take what a worker says until its line ends."""
         while (message := await worker.line.hear()) is not None:
+            worker.heard = asyncio.get_running_loop().time()
             if "ready" in message:
                 worker.ready.set()
             elif "prepared" in message:
@@ -212,11 +224,12 @@ class Supervisor:
             else:
                 worker.snapshot = {"counters": message["counters"], "gauges": message["gauges"]}
                 worker.store_connected = bool(message["store_connected"])
+                worker.owed = max(0, worker.owed - 1)
                 worker.reported.set()
 
     async def _poll(self, worker: _Worker) -> None:
         while True:
-            await worker.line.say({"ask": "report"})
+            _ask(worker)
             await asyncio.sleep(POLL_S)
 
     async def _all_ready(self) -> None:
@@ -234,18 +247,18 @@ class Supervisor:
         """Bring new rules to every worker in two steps, so that all have them or none; raises NotTaken."""
         self._sent = number = self._sent + 1
         order = {"prepare": number, "site": site, "rules": packed}
-        asked: set[_Worker] = set()
         deadline = asyncio.get_running_loop().time() + PREPARED_WITHIN_S
         # A worker that dies meanwhile is replaced by another object, with the rules that are live, and is asked too.
         while len(self._workers) < self._settings.gateway.workers or any(
             worker.prepared != number for worker in self._workers.values()
         ):
             for worker in self._workers.values():
-                if worker not in asked:
-                    asked.add(worker)
+                # One that has not answered for the rules before would only heap these up behind them.
+                if worker.sent != number and worker.prepared == worker.sent:
+                    worker.sent = number
                     worker.line.post(order)
             if asyncio.get_running_loop().time() > deadline:
-                raise NotTaken(f"not every worker had taken them within {PREPARED_WITHIN_S:g} s; see the log")
+                raise NotTaken(f"{self._missing(number)} within {PREPARED_WITHIN_S:g} s")
             await asyncio.sleep(0.01)
         for worker in self._workers.values():
             if worker.refused:
@@ -254,6 +267,13 @@ class Supervisor:
         self._packed = {**self._packed, site: packed}
         for worker in self._workers.values():
             worker.line.post({"go": number})
+
+    def _missing(self, number: int) -> str:
+        """Return which worker has not taken the rules of this number, as the start of a sentence."""
+        for worker in self._workers.values():
+            if worker.prepared != number:
+                return f"worker {worker.number} (process {worker.process.pid}) had not taken them"
+        return "a worker that had ended was not there again"
 
     async def _stop_workers(self, keepers: list[asyncio.Task[None]]) -> None:
         """Let the workers finish what is in flight; end those that take too long."""
@@ -273,12 +293,13 @@ class Supervisor:
 
     async def _telemetry(self) -> Telemetry:
         """Return the sum over parent, workers and workers that have ended, as of now."""
-        for worker in list(self._workers.values()):
+        workers = list(self._workers.values())
+        for worker in workers:
             worker.reported.clear()
-            await worker.line.say({"ask": "report"})
+            _ask(worker)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_REPORT_WITHIN_S):
-                for worker in list(self._workers.values()):
+                for worker in workers:
                     await worker.reported.wait()
         snapshots = [w.snapshot for w in self._workers.values() if w.snapshot is not None]
         total = add_up([self._own.snapshot(), *snapshots])
@@ -295,7 +316,24 @@ class Supervisor:
             reasons.append("no worker is ready")
         elif not any(w.store_connected for w in ready):
             reasons.append("no worker is connected to the store")
-        return Readiness(tuple(reasons), tuple(self._rules.notes()))
+        return Readiness(tuple(reasons), (*self._silent_workers(), *self._rules.notes()))
+
+    def _silent_workers(self) -> list[str]:
+        """Return one sentence for each worker that leaves the parent without an answer."""
+        now = asyncio.get_running_loop().time()
+        return [
+            f"worker {w.number} (process {w.process.pid}) has said nothing for {now - w.heard:.0f} s; "
+            "new rules wait until it does or is ended"
+            for w in self._workers.values()
+            if w.ready.is_set() and w.owed and now - w.heard > _SILENT_S
+        ]
+
+
+def _ask(worker: _Worker) -> None:
+    """Ask a worker for a report."""
+    if worker.owed < _MOST_OWED:
+        worker.owed += 1
+        worker.line.post({"ask": "report"})
 
 
 def _listener(host: str, port: int, setting: str) -> socket.socket:

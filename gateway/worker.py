@@ -6,7 +6,6 @@ Started as `python -m gateway.worker <listening fd> <control fd>`; everything el
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import socket
@@ -16,6 +15,7 @@ import uvicorn
 import uvloop
 
 from gateway.app import Gateway, sites_of
+from gateway.collector import Collector
 from gateway.control import Line, open_line
 from gateway.networks.data import FOLDER, Networks
 from gateway.settings import Settings
@@ -68,11 +68,11 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
         )
     )
     gateway.warm_up()
-    _calm_collector()
+    collector = Collector(calm=lambda: not server.server_state.tasks)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await line.say({"ready": True})
     watching = asyncio.create_task(_watch(networks))
-    answering = asyncio.create_task(_answer(line, gateway, networks, connection))
+    answering = asyncio.create_task(_answer(line, gateway, networks, connection, collector))
     await asyncio.wait((serving, answering), return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
         # The parent is gone, and the embedded store with it: finish what can be finished, then go.
@@ -83,16 +83,6 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     answering.cancel()
     watching.cancel()
     await connection.close()
-
-
-def _calm_collector() -> None:
-    """Let the cycle collector look at what is young, and rarely at the cached profiles, which have no cycles.
-
-    With the default thresholds it walks all of them again and again (docs/decisions/003).
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
 
 
 async def _watch(networks: Networks) -> None:
@@ -106,20 +96,9 @@ async def _watch(networks: Networks) -> None:
             log.exception("new network data could not be taken; what was in use stays")
 
 
-def _prepared(gateway: Gateway, site: str, rules: str) -> Plan:
-    """Return a site's new plan; runs in a thread. The collector never walks it: a plan is let go as a whole.
-
-    It would stop all hits for as long as it walks, and tens of thousands of new objects set it off.
-    """
-    gc.disable()
-    try:
-        return gateway.prepare(site, rules)
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
-async def _answer(line: Line, gateway: Gateway, networks: Networks, connection: StoreConnection) -> None:
+async def _answer(
+    line: Line, gateway: Gateway, networks: Networks, connection: StoreConnection, collector: Collector
+) -> None:
     """Do what the parent asks until it is gone: report, prepare new rules, let them go live."""
     aside: tuple[int, str, Plan] | None = None
     while (message := await line.hear()) is not None:
@@ -127,7 +106,9 @@ async def _answer(line: Line, gateway: Gateway, networks: Networks, connection: 
             number, site = message["prepare"], message["site"]
             answer = {"prepared": number}
             try:
-                aside = number, site, await asyncio.to_thread(_prepared, gateway, site, message["rules"])
+                # In a thread; the collector would stop all hits for as long as it walks what comes up there.
+                with collector.resting():
+                    aside = number, site, await asyncio.to_thread(gateway.prepare, site, message["rules"])
             except Exception as err:
                 log.exception("new rules of site %s cannot be taken", site)
                 answer["error"] = f"{type(err).__name__}: {err}"
@@ -135,6 +116,7 @@ async def _answer(line: Line, gateway: Gateway, networks: Networks, connection: 
         elif "go" in message:
             if aside is not None and aside[0] == message["go"]:
                 gateway.go_live(*aside[1:])
+                collector.tidy_soon()
             aside = None
         else:
             networks.report(gateway.telemetry)

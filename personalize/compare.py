@@ -82,12 +82,10 @@ def _in_range(wanted: NumberRange) -> ValueTest:
     def fits(value: Any) -> bool:
         if type(value) is int or type(value) is float:
             return low <= value <= high
-        if isinstance(value, list):
-            return any(map(fits, value))
         number = number_of(value)
         return number is not None and low <= number <= high
 
-    return fits
+    return _also_in_lists(fits)
 
 
 def _one_of(texts: tuple[str, ...]) -> ValueTest:
@@ -100,8 +98,15 @@ def _one_of(texts: tuple[str, ...]) -> ValueTest:
             return fits_text(value.lower())
         if value is None or isinstance(value, dict):
             return False
-        if isinstance(value, list):
-            return any(map(fits, value))
         return fits_text(text_of(value)) or (not isinstance(value, bool) and number_of(value) in numbers)
 
-    return fits
+    return _also_in_lists(fits)
+
+
+def _also_in_lists(fits: ValueTest) -> ValueTest:
+    """Return a test that a list passes when one of its items does. No test holds itself: a plan is free of cycles."""
+    return lambda value: _some(fits, value) if isinstance(value, list) else fits(value)
+
+
+def _some(fits: ValueTest, items: list[Any]) -> bool:
+    return any(_some(fits, item) if isinstance(item, list) else fits(item) for item in items)

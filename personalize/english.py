@@ -6,11 +6,11 @@ Conditions stand in `english_conditions`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from personalize import phrasing
-from personalize.decision import Candidate, Limit, Reached, Unmet
+from personalize.decision import Candidate, Limit, Reached, Unmet, Written
 from personalize.english_conditions import actual, condition, grant, lack, moment, segment, times_on_days
 from personalize.explain_scores import DayExplained, LineExplained, ScoreExplained
 from personalize.model import Reason
@@ -20,6 +20,7 @@ __all__ = [
     "actual",
     "candidate",
     "condition",
+    "counting",
     "day",
     "given",
     "grant",
@@ -37,6 +38,7 @@ __all__ = [
     "segment",
     "sentence",
     "step",
+    "unread",
 ]
 
 _DONE = {
@@ -73,10 +75,20 @@ def reason(code: Reason) -> str:
 
 
 # -- a whole explanation, line by line ------------------------------------------------------------------------------
-def heading(now: str, visits: int, unread: str) -> str:
-    """Return the first line of an explanation: when, how many visits, and why the profile was not read."""
-    read = f", profile not read: {_UNREAD[unread]}" if unread else ""
-    return f"{now}, {phrasing.amount(visits, 'visit')}{read}"
+def heading(now: str, visits: int | None) -> str:
+    """Return the first line of an explanation: when, and how many visits, None where the profile was not read."""
+    return now if visits is None else f"{now}, {phrasing.amount(visits, 'visit')}"
+
+
+def unread(code: str) -> str:
+    """Return the line that says why the profile was not read, and what counts as missing therefore."""
+    missing = "what they did, visits, traits and products count as missing"
+    return f"The profile was not read, because {_UNREAD[code]}: {missing}."
+
+
+def counting(day: str, written: Iterable[Written]) -> str:
+    """Return the line that says since which ISO day these are counted."""
+    return f"Counts since {day}: {'; '.join(map(condition, written))}."
 
 
 def score(explained: ScoreExplained) -> str:
@@ -95,8 +107,9 @@ def given(line: LineExplained) -> str:
 def day(one: DayExplained, each: float) -> str:
     """Return how a day's points come about: `2026-11-14  1 x 8 x 0.743 = 5.94`."""
     of = f" (of {one.happened})" if one.happened > one.counted else ""
-    weight = "" if one.weight == 1 else f" {TIMES} {number(one.weight, 4)}"
-    return f"{one.date or 'earlier':10}  {one.counted}{of} {TIMES} {number(each)}{weight} = {number(one.shown / 100)}"
+    weight = "" if one.weight == 1 else f" {TIMES} {one.weight_shown(each)}"
+    shown = number(one.shown / 100)
+    return f"{one.date or 'earlier':10}  {one.counted}{of} {TIMES} {phrasing.as_written(each)}{weight} = {shown}"
 
 
 def in_segment(name: str, lacking: Unmet | None) -> str:
@@ -124,9 +137,9 @@ def of_test(name: str) -> str:
     return f"test {name}"
 
 
-def of_visitor(name: str) -> str:
-    """Return the line above any other visitor."""
-    return f"visitor {name}"
+def of_visitor(name: str, version: str = "") -> str:
+    """Return the line above any other visitor, with the rules' version where they are live ones."""
+    return f"visitor {name}, rules {version}" if version else f"visitor {name}"
 
 
 # -- what a block's limits say --------------------------------------------------------------------------------------
@@ -138,7 +151,8 @@ def _schedule(limit: Limit, now: str) -> str:
 
 
 def _owners(limit: Limit, owned: Sequence[str]) -> str:
-    return f"Not for owners of {phrasing.one_of(limit.block.owners)}; the visitor owns {' and '.join(owned)}."
+    owns = phrasing.value(" and ".join(owned))
+    return f"Not for owners of {phrasing.one_of(limit.block.owners)}; the visitor owns {owns}."
 
 
 def _cap(limit: Limit, shown: int) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from personalize import phrasing, syntax
-from personalize.compare import text_of
 from personalize.decision import Limit, Unmet, Written
 from personalize.phrasing import number
 from personalize.values import DailyRange, DateRange, Moment, WeekdayRange
@@ -158,11 +157,13 @@ def _points_had(unmet: Unmet) -> str:
 
 def _segments(unmet: Unmet) -> str:
     found = unmet.actual
+    if not found:
+        return "not in it"
     return segment(found[0][1]) if len(found) == 1 else "; ".join(f"{name}: {segment(it)}" for name, it in found)
 
 
 def _text(unmet: Unmet) -> str:
-    return text_of(unmet.actual) or "missing"
+    return phrasing.value(unmet.actual) or "missing"
 
 
 def _since(unmet: Unmet) -> str:
@@ -177,9 +178,11 @@ _ACTUAL: Mapping[str, Callable[[Unmet], str]] = {
     **dict.fromkeys(("score", "interest"), _points_had),
     "visits": lambda unmet: number(unmet.actual),
     "trait": _text,
-    "company": lambda unmet: ", ".join(f"{name} {text_of(it) or 'missing'}" for name, it in unmet.actual.items()),
+    "company": lambda unmet: ", ".join(
+        f"{name} {phrasing.value(it) or 'missing'}" for name, it in unmet.actual.items()
+    ),
     **dict.fromkeys(syntax.Attribute.heads, _text),
-    **dict.fromkeys(("consent", "owns"), lambda unmet: ", ".join(unmet.actual) or "none"),
+    **dict.fromkeys(("consent", "owns"), lambda unmet: phrasing.value(unmet.actual) or "none"),
     "visitor is": lambda unmet: " and ".join(unmet.actual),
     **dict.fromkeys(("first visit", "last visit"), _since),
     "time of day": lambda unmet: phrasing.clock(unmet.actual),

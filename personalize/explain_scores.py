@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor
 
-from personalize import counters, syntax
+from personalize import counters, phrasing, syntax
 from personalize.calendar import date_of
 from personalize.matchers import matcher_id
 from personalize.scoring import Line, Score
@@ -31,6 +31,10 @@ class DayExplained:
     weight: float
     points: float
     shown: int
+
+    def weight_shown(self, each: float) -> str:
+        """Return the weight so that whoever multiplies the shown factors gets the shown points."""
+        return phrasing.weight(self.weight, self.counted * each, self.points, self.shown / 100)
 
 
 @dataclass(slots=True, frozen=True)

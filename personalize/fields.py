@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, ValidationInfo
 
 from personalize import time_values, values
+from personalize.slips import wrong_test
 from personalize.suggest import did_you_mean, nearest, quoted, unknown
 from personalize.values import (
     Ago,
@@ -77,6 +78,10 @@ def read_line(value: Any, reading: Reading) -> str:
 
 def read_test(value: Any, reading: Reading) -> Test:
     """Return a number phrase or texts; a text in quotes is always a text."""
+    in_list = isinstance(value, Items)
+    for text in value if in_list else [value]:
+        if isinstance(text, Text) and len(text) <= LONGEST_PHRASE and (why := wrong_test(text, in_list=in_list)):
+            reading.report(text, why, "warning")
     if isinstance(value, Text) and not value.quoted and len(value) <= LONGEST_PHRASE:
         return parsed(values.parse_test, text_of(value, reading), reading)
     return read_texts(value, reading)
@@ -178,6 +183,15 @@ def list_of(thing: str) -> BeforeValidator:
     return reads(read)
 
 
+def read_length(value: Any, reading: Reading) -> Length:
+    """Return a length of time that is more than nothing."""
+    node = text_of(value, reading)
+    length = parsed(values.parse_length, node, reading)
+    if length.ms == 0:
+        raise reading.reject(node, f"{quoted(node)} is no time at all")
+    return length
+
+
 def days(longest: int, because: str) -> BeforeValidator:
     """Return a validator that reads a length of whole days, at most so many."""
     return reads(lambda value, reading: read_days(text_of(value, reading), reading, longest, because))
@@ -185,7 +199,7 @@ def days(longest: int, because: str) -> BeforeValidator:
 
 def read_days(node: Text, reading: Reading, longest: int, because: str) -> int:
     """Return a length of whole days; a longer one is refused for the reason given."""
-    length = parsed(values.parse_length, node, reading)
+    length = parsed(lambda text: values.parse_length(text, longest), node, reading)
     if length.ms == 0:
         raise reading.reject(node, f"{quoted(node)} is no time at all")
     if length.days == 0:
@@ -238,7 +252,7 @@ Range = Annotated[NumberRange, phrase(values.parse_range)]
 Count = Annotated[int, phrase(values.parse_count)]
 AnyCap = Annotated[Cap, phrase(values.parse_cap)]
 KeptCap = Annotated[Cap, reads(_read_cap)]
-LengthField = Annotated[Length, phrase(values.parse_length)]
+LengthField = Annotated[Length, reads(read_length)]
 AgoField = Annotated[Ago, phrase(values.parse_ago)]
 MomentField = Annotated[Moment, phrase(time_values.parse_moment)]
 Percent = Annotated[float, phrase(values.parse_percent)]

@@ -5,22 +5,34 @@ One of the modules of `language.Language`. Conditions stand in `finnish_conditio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from personalize import finnish_phrasing as phrasing
-from personalize.decision import Candidate, Limit, Reached, Unmet
+from personalize.decision import Candidate, Limit, Reached, Unmet, Written
 from personalize.explain_scores import DayExplained, LineExplained, ScoreExplained
-from personalize.finnish_conditions import NAMES, actual, condition, grant, lack, moment, segment, times_on_days
+from personalize.finnish_behaviour import times_on_days
+from personalize.finnish_conditions import (
+    NAMES,
+    actual,
+    condition,
+    grant,
+    happening,
+    lack,
+    moment,
+    owners_of,
+    segment,
+)
 from personalize.finnish_phrasing import local_time, number
 from personalize.model import Reason
-from personalize.phrasing import TIMES, digits_apart, reacted_ago
+from personalize.phrasing import TIMES, as_written, digits_apart, reacted_ago, value
 from personalize.phrasing import moment as iso_moment
 
 __all__ = [
     "actual",
     "candidate",
     "condition",
+    "counting",
     "day",
     "given",
     "grant",
@@ -38,6 +50,7 @@ __all__ = [
     "segment",
     "sentence",
     "step",
+    "unread",
 ]
 
 _DONE = {
@@ -74,10 +87,20 @@ def reason(code: Reason) -> str:
 
 
 # -- a whole explanation, line by line ------------------------------------------------------------------------------
-def heading(now: str, visits: int, unread: str) -> str:
-    """Return the first line of an explanation: when, how many visits, and why the profile was not read."""
-    read = f", profiilia ei luettu: {_UNREAD[unread]}" if unread else ""
-    return f"{local_time(now)}, {phrasing.amount(visits, phrasing.VISITS)}{read}"
+def heading(now: str, visits: int | None) -> str:
+    """Return the first line of an explanation: when, and how many visits, None where the profile was not read."""
+    when = local_time(now)
+    return when if visits is None else f"{when}, {phrasing.amount(visits, phrasing.VISITS)}"
+
+
+def unread(code: str) -> str:
+    """Return the line that says why the profile was not read, and what counts as missing therefore."""
+    return f"Profiilia ei luettu, koska {_UNREAD[code]}: teot, käynnit, ominaisuudet ja tuotteet katsotaan puuttuviksi."
+
+
+def counting(day: str, written: Iterable[Written]) -> str:
+    """Return the line that says since which ISO day these are counted."""
+    return f"Laskettu {local_time(day)} alkaen: {'; '.join(map(happening, written))}."
 
 
 def score(explained: ScoreExplained) -> str:
@@ -88,7 +111,7 @@ def score(explained: ScoreExplained) -> str:
 
 
 def given(line: LineExplained) -> str:
-    """Return what gave points and how often: `sivun /prices* katselu: 3 kertaa 2 päivänä`."""
+    """Return what gave points and how often: `sivun /prices* katselu: 3 kertaa 2 eri päivänä`."""
     if not line.days and line.count < 2:
         return grant(line.written)
     return f"{grant(line.written)}: {times_on_days(line.count, line.days)}"
@@ -96,10 +119,11 @@ def given(line: LineExplained) -> str:
 
 def day(one: DayExplained, each: float) -> str:
     """Return how a day's points come about: `14.11.2026  1 x 8 x 0,743 = 5,94`."""
-    of = f" (kaikkiaan {one.happened})" if one.happened > one.counted else ""
-    weight = "" if one.weight == 1 else f" {TIMES} {number(one.weight, 4)}"
+    of = f" (yhteensä {phrasing.times(one.happened)})" if one.happened > one.counted else ""
+    weight = "" if one.weight == 1 else f" {TIMES} {phrasing.comma(one.weight_shown(each))}"
     when = local_time(one.date) if one.date else "aiemmin"
-    return f"{when:10}  {one.counted}{of} {TIMES} {number(each)}{weight} = {number(one.shown / 100)}"
+    factors = f"{one.counted}{of} {TIMES} {phrasing.comma(as_written(each))}{weight}"
+    return f"{when:10}  {factors} = {number(one.shown / 100)}"
 
 
 def in_segment(name: str, lacking: Unmet | None) -> str:
@@ -127,9 +151,9 @@ def of_test(name: str) -> str:
     return f"testi {name}"
 
 
-def of_visitor(name: str) -> str:
-    """Return the line above any other visitor."""
-    return f"kävijä {name}"
+def of_visitor(name: str, version: str = "") -> str:
+    """Return the line above any other visitor, with the rules' version where they are live ones."""
+    return f"kävijä {name}, säännöt {version}" if version else f"kävijä {name}"
 
 
 # -- what a block's limits say --------------------------------------------------------------------------------------
@@ -141,8 +165,7 @@ def _schedule(limit: Limit, now: str) -> str:
 
 
 def _owners(limit: Limit, owned: Sequence[str]) -> str:
-    products = phrasing.one_of(limit.block.owners)
-    return f"Ei tuotteen {products} omistajille; kävijä omistaa: {phrasing.all_of(owned)}."
+    return f"Ei {owners_of(limit.block.owners)} omistajille; kävijä omistaa: {value(phrasing.all_of(owned))}."
 
 
 def _cap(limit: Limit, shown: int) -> str:

@@ -7,15 +7,15 @@ verb. The rules' own names, paths and values stand as they are written in the YA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from personalize import finnish_behaviour as behaviour
 from personalize import finnish_phrasing as phrasing
 from personalize import syntax
-from personalize.compare import text_of
 from personalize.decision import Limit, Unmet, Written
 from personalize.finnish_phrasing import local_time, number
-from personalize.phrasing import digits_outside
+from personalize.phrasing import digits_outside, value
 from personalize.phrasing import moment as iso_moment
 from personalize.values import DailyRange, DateRange, Moment, WeekdayRange
 
@@ -28,7 +28,11 @@ _COMPANY = {
     "domain": "verkkotunnus",
     "type": "tyyppi",
     "industry": "toimiala",
-    "employees": "henkilöstö",
+    "employees": "henkilöstömäärä",
+}
+_VISIT = {
+    "first visit": ("ensimmäisestä käynnistä", "käyntejä"),
+    "last visit": ("edellisestä käynnistä", "aiempaa käyntiä"),
 }
 _ATTRIBUTES = {
     "country": "maa",
@@ -48,7 +52,7 @@ _ATTRIBUTES = {
 
 
 def condition(written: Written) -> str:
-    """Return what a rule says, as a clause: `kävijä on katsonut sivua /prices* vähintään kahdesti`."""
+    """Return what a rule says, as a clause: `kävijä on käynyt sivulla /prices* vähintään kahdesti`."""
     return _WRITTEN_LIMITS[written.head](written) if isinstance(written, Limit) else _clause(written)
 
 
@@ -79,10 +83,14 @@ def segment(lacking: Unmet | None) -> str:
     return "mukana" if lacking is None else f"ei mukana; vaatii, että {lack(lacking)}"
 
 
+def happening(written: Written) -> str:
+    """Return what is counted, as a noun where it is something that visitors do: `sivun /prices* katselu`."""
+    return behaviour.happening(written) if isinstance(written, syntax.Behaviour) else condition(written)
+
+
 def grant(written: syntax.Grant) -> str:
     """Return what gives points: `sivun /prices* katselu, enintään kahdesti päivässä`."""
-    it = written.condition
-    said = f"{_GRANTED[it.head](it)}{_where(it)}" if isinstance(it, syntax.Behaviour) else condition(it)
+    said = happening(written.condition)
     return f"{said}, enintään {phrasing.cap(written.cap)}" if written.cap else said
 
 
@@ -91,36 +99,6 @@ def _clause(written: syntax.Condition, *, holds: bool = True) -> str:
     """Return a condition as a clause, with `holds` False its negation."""
     said: Callable[[Any, bool], str] = _CONDITIONS[type(written)]
     return said(written, holds)
-
-
-def _is(holds: bool) -> str:  # noqa: FBT001 - the only thing that it is about
-    return "on" if holds else "ei ole"
-
-
-def _behaviour(written: syntax.Behaviour, holds: bool) -> str:  # noqa: FBT001 - a row of the table below
-    names = phrasing.one_of(written.names)
-    done = f"katsonut sivua {names}"
-    if written.head == "did":
-        done = f"tehnyt {'toiminnon' if holds else 'toimintoa'} {names}"
-    parts = []
-    if written.at_least is not None:
-        parts.append(f"vähintään {_times(written.at_least)}")
-    if written.at_most is not None:
-        parts.append(f"enintään {_times(written.at_most)}")
-    if written.across:
-        parts.append(f"{written.across} eri päivänä" if written.across > 1 else "1 päivänä")
-    if written.within:
-        parts.append(f"{written.within} päivän sisällä")
-    where = _where(written) + ("," if written.properties and parts else "")
-    return " ".join(filter(None, (f"kävijä {_is(holds)} {done}{where}", ", ".join(parts))))
-
-
-def _times(count: int) -> str:
-    return phrasing.times(count) if count else "0 kertaa"
-
-
-def _where(written: syntax.Behaviour) -> str:
-    return f", jossa {phrasing.tests(written.properties, 'on', joined='ja')}" if written.properties else ""
 
 
 def _logic(written: syntax.Logic, holds: bool) -> str:  # noqa: FBT001 - as above
@@ -144,73 +122,102 @@ _SAID = {
 
 
 def _named(written: syntax.Named, holds: bool) -> str:  # noqa: FBT001 - as above
-    names = phrasing.one_of(written.names)
+    names = phrasing.named(written.names, holds=holds)
     subject = "kävijä" if written.head == "in segment" else NAMES[written.head]
-    return f"{subject} {_is(holds)} {'segmentissä ' if written.head == 'in segment' else ''}{names}"
+    return f"{subject} {phrasing.verb(holds=holds)} {'segmentissä ' if written.head == 'in segment' else ''}{names}"
 
 
 def _points(written: syntax.Points, holds: bool) -> str:  # noqa: FBT001 - as above
-    verb = _is(holds)
-    if written.head == "score":
-        verb = "ovat" if holds else "eivät ole"
-    return f"{NAMES[written.head]} {written.name} {verb} {phrasing.number_range(written.range)}"
+    other = None if holds else phrasing.beyond(written.range)
+    said = phrasing.value_range(other or written.range)
+    holds = holds or bool(other)
+    if written.head == "interest":
+        return f"kiinnostus aiheeseen {written.name} {phrasing.verb(holds=holds)} {said}"
+    return f"pisteet {written.name} {'ovat' if holds else 'eivät ole'} {said}"
+
+
+def _visits(written: syntax.Visits, holds: bool) -> str:  # noqa: FBT001 - as above
+    other = None if holds else phrasing.beyond(written.range)
+    if holds or other:
+        return f"käyntejä on {phrasing.number_range(other or written.range)}"
+    return f"käyntien määrä ei ole {phrasing.number_range(written.range)}"
 
 
 def _company(written: syntax.Company, holds: bool) -> str:  # noqa: FBT001 - as above
-    attributes = {_COMPANY.get(name, name): test for name, test in written.attributes.items()}
+    said = [
+        f"{_COMPANY.get(name, name)} {phrasing.is_value(test, holds=holds, amount=name == 'employees')}"
+        for name, test in written.attributes.items()
+    ]
     # Not all of them is one or another not.
-    return f"yrityksen {phrasing.tests(attributes, _is(holds), joined='ja' if holds else 'tai')}"
+    return f"yrityksen {(' ja ' if holds else ' tai ').join(said)}"
+
+
+def _attribute(written: syntax.Attribute, holds: bool) -> str:  # noqa: FBT001 - as above
+    if written.head == "bot" and phrasing.ANY in written.texts:
+        return f"kävijä {phrasing.verb(holds=holds)} botti"
+    return f"{_ATTRIBUTES[written.head]} {phrasing.is_value(written.texts, holds=holds)}"
 
 
 def _listed(written: syntax.Listed, holds: bool) -> str:  # noqa: FBT001 - as above
-    texts = phrasing.one_of(written.texts)
+    everything = phrasing.ANY in written.texts
     if written.head == "consent":
-        return f"lupa {texts} {_is(holds)} annettu"
-    return f"kävijä omistaa tuotteen {texts}" if holds else f"kävijä ei omista tuotetta {texts}"
+        texts = phrasing.one_of(written.texts)
+        said, missing = ("jokin lupa", "mitään lupaa") if everything else (f"lupa {texts}", f"lupaa {texts}")
+        return f"{said} on annettu" if holds else f"{missing} ei ole annettu"
+    texts = phrasing.named(written.texts, holds=holds)
+    if holds:
+        return f"kävijä omistaa {'jonkin tuotteen' if everything else f'tuotteen {texts}'}"
+    return f"kävijä ei omista {'mitään tuotetta' if everything else f'tuotetta {texts}'}"
+
+
+def _visitor_is(written: syntax.VisitorIs, holds: bool) -> str:  # noqa: FBT001 - as above
+    return (
+        f"kävijä {phrasing.verb(holds=holds)} {phrasing.named((_KINDS[kind] for kind in written.kinds), holds=holds)}"
+    )
 
 
 def _since(written: syntax.Since, holds: bool) -> str:  # noqa: FBT001 - as above
-    visit = "ensimmäisestä käynnistä" if written.head == "first visit" else "edellisestä käynnistä"
-    return f"{visit} {_is(holds)} {'yli' if written.ago.older else 'alle'} {phrasing.length(written.ago.ms)}"
+    visit, none = _VISIT[written.head]
+    length = phrasing.length(written.ago.ms)
+    if holds:
+        return f"{visit} on {'yli' if written.ago.older else 'alle'} {length}"
+    return f"{visit} on {'enintään' if written.ago.older else 'vähintään'} {length} tai {none} ei ole"
 
 
 def _when(written: syntax.When, holds: bool) -> str:  # noqa: FBT001 - as above
     span = written.range
     match span:
         case DailyRange():
-            return f"kello {_is(holds)} {phrasing.clock(span.low)}{_DASH}{phrasing.clock(span.high)}"
+            words = f"välillä {phrasing.clock(span.low)}{_DASH}{phrasing.clock(span.high)}"
+            return f"kello {phrasing.verb(holds=holds)} {words}"
         case WeekdayRange():
             low, high = phrasing.WEEKDAYS[span.low], phrasing.WEEKDAYS[span.high]
-            return f"viikonpäivä {_is(holds)} {low if low == high else f'{low}{_DASH}{high}'}"
+            return f"viikonpäivä {phrasing.verb(holds=holds)} {low if low == high else f'väliltä {low}{_DASH}{high}'}"
         case DateRange(first=None, last=last) if last:
-            words = f"viimeistään {phrasing.day(last)}"
+            return f"päivä on {f'viimeistään {phrasing.day(last)}' if holds else f'{phrasing.day(last)} jälkeen'}"
         case DateRange(last=None, first=first) if first:
-            words = f"aikaisintaan {phrasing.day(first)}"
+            return f"päivä on {'aikaisintaan' if holds else 'ennen'} {phrasing.day(first)}"
         case DateRange(first=first, last=last) if first and last:
-            words = phrasing.day(first) if first == last else f"{phrasing.day(first)}{_DASH}{phrasing.day(last)}"
+            low, high = phrasing.day(first), phrasing.day(last)
+            words = low if low == high else f"välillä {low}{_DASH}{high}"
         case _:
             words = ""
-    return f"päivä {_is(holds)} {words}"
+    return f"päivä {phrasing.verb(holds=holds)} {words}"
 
 
 _CONDITIONS: Mapping[type, Callable[[Any, bool], str]] = {
-    syntax.Behaviour: _behaviour,
+    syntax.Behaviour: behaviour.clause,
     syntax.Logic: _logic,
     syntax.Named: _named,
     syntax.Points: _points,
-    syntax.Trait: lambda c, holds: f"ominaisuus {c.name} {_is(holds)} {phrasing.test(c.test)}",
+    syntax.Trait: lambda c, holds: f"ominaisuus {c.name} {phrasing.is_value(c.test, holds=holds)}",
     syntax.Company: _company,
-    syntax.Attribute: lambda c, holds: f"{_ATTRIBUTES[c.head]} {_is(holds)} {phrasing.one_of(c.texts)}",
+    syntax.Attribute: _attribute,
     syntax.Listed: _listed,
-    syntax.VisitorIs: lambda c, holds: f"kävijä {_is(holds)} {phrasing.one_of(_KINDS[kind] for kind in c.kinds)}",
-    syntax.Visits: lambda c, holds: f"käyntejä {_is(holds)} {phrasing.number_range(c.range)}",
+    syntax.VisitorIs: _visitor_is,
+    syntax.Visits: _visits,
     syntax.Since: _since,
     syntax.When: _when,
-}
-
-_GRANTED: Mapping[str, Callable[[syntax.Behaviour], str]] = {
-    "viewed": lambda it: f"sivun {phrasing.one_of(it.names)} katselu",
-    "did": lambda it: f"toiminto {phrasing.one_of(it.names)}",
 }
 
 
@@ -228,10 +235,17 @@ def _written_rest(limit: Limit) -> str:
 
 _WRITTEN_LIMITS: Mapping[str, Callable[[Limit], str]] = {
     "schedule": _written_schedule,
-    "owners": lambda limit: f"ei tuotteen {phrasing.one_of(limit.block.owners)} omistajille",
+    "owners": lambda limit: f"ei {owners_of(limit.block.owners)} omistajille",
     "cap": lambda limit: f"enintään {phrasing.cap(limit.block.show_at_most)}" if limit.block.show_at_most else "",
     "rest": _written_rest,
 }
+
+
+def owners_of(products: Sequence[str]) -> str:
+    """Return whose owners are meant, in the genitive: `tuotteen a`, `tuotteiden a tai b`."""
+    if phrasing.ANY in products:
+        return "minkään tuotteen"
+    return f"{'tuotteen' if len(products) == 1 else 'tuotteiden'} {phrasing.one_of(products)}"
 
 
 def moment(at: Moment) -> str:
@@ -246,13 +260,7 @@ def _counted(unmet: Unmet) -> str:
         return "ei kertaakaan"
     if not count and isinstance(unmet.written, syntax.Behaviour):
         return "ei tänään" if unmet.written.within == 1 else f"ei näiden {unmet.written.within} päivän aikana"
-    return times_on_days(count, on_days)
-
-
-def times_on_days(count: int, days: int) -> str:
-    """Return `kerran`, `kahdesti samana päivänä`, `3 kertaa 2 päivänä`; 0 days says nothing of days."""
-    on_days = f" {'samana' if days == 1 else days} päivänä" if days and count > 1 else ""
-    return f"{phrasing.times(count)}{on_days}"
+    return f"tähän mennessä {behaviour.times_on_days(count, on_days)}"
 
 
 def _parts(unmet: Unmet) -> str:
@@ -267,16 +275,20 @@ def _points_had(unmet: Unmet) -> str:
 
 def _segments(unmet: Unmet) -> str:
     found = unmet.actual
+    if not found:
+        return "ei mukana"
     return segment(found[0][1]) if len(found) == 1 else "; ".join(f"{name}: {segment(it)}" for name, it in found)
 
 
 def _text(unmet: Unmet) -> str:
-    text = text_of(unmet.actual)
+    text = value(unmet.actual)
+    if not text and unmet.written.head == "bot":
+        return "ei ole botti"
     return f"nyt {text}" if text else "ei tiedossa"
 
 
 def _company_had(unmet: Unmet) -> str:
-    known = {_COMPANY.get(name, name): text_of(value) for name, value in unmet.actual.items()}
+    known = {_COMPANY.get(name, name): value(found) for name, found in unmet.actual.items()}
     if len(known) == 1:
         (text,) = known.values()
         return f"nyt {text}" if text else "ei tiedossa"
@@ -286,7 +298,7 @@ def _company_had(unmet: Unmet) -> str:
 def _ago(unmet: Unmet) -> str:
     if unmet.actual is None:
         return "ei käyntejä" if unmet.written.head == "first visit" else "ei aiempaa käyntiä"
-    return phrasing.ago(unmet.actual)
+    return f"käynti oli {phrasing.ago(unmet.actual)}"
 
 
 def _kinds(unmet: Unmet) -> str:
@@ -303,7 +315,8 @@ _ACTUAL: Mapping[str, Callable[[Unmet], str]] = {
     "trait": _text,
     "company": _company_had,
     **dict.fromkeys(syntax.Attribute.heads, _text),
-    **dict.fromkeys(("consent", "owns"), lambda unmet: f"nyt {', '.join(unmet.actual) or 'ei mitään'}"),
+    "consent": lambda unmet: f"nyt {value(unmet.actual) or 'ei mitään lupaa'}",
+    "owns": lambda unmet: f"nyt {value(unmet.actual) or 'ei mitään'}",
     "visitor is": _kinds,
     **dict.fromkeys(("first visit", "last visit"), _ago),
     "time of day": lambda unmet: f"nyt {phrasing.clock(unmet.actual)}",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
-from math import isinf
+from math import inf, isinf
 
 from personalize import phrasing
 from personalize.compare import Test
 from personalize.values import UNIT_MS, Cap, NumberRange
+
+ANY = "*"
+"""The text that every value fits."""
 
 WEEKDAYS = ("maanantai", "tiistai", "keskiviikko", "torstai", "perjantai", "lauantai", "sunnuntai")
 
@@ -20,11 +23,16 @@ VISITS = ("käynti", "käyntiä")
 
 def number(value: float, digits: int = 2) -> str:
     """`5` for 5.0, `24,94` for 24.9438."""
-    return phrasing.number(value, digits).replace(".", ",")
+    return comma(phrasing.number(value, digits))
+
+
+def comma(text: str) -> str:
+    """`0,743` for `0.743`."""
+    return text.replace(".", ",")
 
 
 def number_range(wanted: NumberRange) -> str:
-    """`vähintään 25`, `50 to 500` with a dash, `5`."""
+    """`vähintään 25`, `5`, and `50 to 500` with a dash: how many there are of something."""
     low, high = ("" if isinf(end) else number(end) for end in (wanted.low, wanted.high))
     if low == high:
         return low
@@ -32,27 +40,55 @@ def number_range(wanted: NumberRange) -> str:
         return f"{'yli' if wanted.open_low else 'vähintään'} {low}"
     if not low:
         return f"{'alle' if wanted.open_high else 'enintään'} {high}"
-    return f"{low}\N{EN DASH}{high}" if wanted.low >= 0 else f"välillä {low} \N{HORIZONTAL ELLIPSIS} {high}"
+    return f"{low}\N{EN DASH}{high}" if wanted.low >= 0 else f"{low} \N{HORIZONTAL ELLIPSIS} {high}"
 
 
-def test(wanted: Test) -> str:
-    """The value of an `is:` or a `where` property."""
-    return number_range(wanted) if isinstance(wanted, NumberRange) else one_of(wanted)
+def value_range(wanted: NumberRange) -> str:
+    """`välillä 50 to 500` with a dash, otherwise as `number_range`: where a value lies."""
+    return f"{'välillä ' if is_span(wanted) else ''}{number_range(wanted)}"
 
 
-def tests(wanted: Mapping[str, Test], verb: str, *, joined: str) -> str:
-    """`type on whitepaper tai case ja topic on reporting`."""
-    return f" {joined} ".join(f"{name} {verb} {test(value)}" for name, value in wanted.items())
+def is_span(wanted: NumberRange) -> bool:
+    """Tell whether a range has two ends."""
+    return wanted.low < wanted.high and not isinf(wanted.low) and not isinf(wanted.high)
+
+
+def beyond(limit: NumberRange) -> NumberRange | None:
+    """Return what lies on the other side of a limit: `alle 5` for `vähintään 5`; None for what has two ends or none."""
+    if isinf(limit.low) is isinf(limit.high):
+        return None
+    if isinf(limit.high):
+        return NumberRange(-inf, limit.low, open_high=not limit.open_low)
+    return NumberRange(limit.high, inf, open_low=not limit.open_high)
+
+
+def verb(*, holds: bool) -> str:
+    """`on` or `ei ole`."""
+    return "on" if holds else "ei ole"
+
+
+def is_value(test: Test, *, holds: bool, amount: bool = False) -> str:
+    """Return what a value is or is not: `on vähintään 5`, `ei ole basic eikä pro`, `on tiedossa`."""
+    if isinstance(test, NumberRange):
+        said = number_range if amount else value_range
+        other = None if holds else beyond(test)
+        return f"on {said(other)} tai ei tiedossa" if other else f"{verb(holds=holds)} {said(test)}"
+    return f"{verb(holds=holds)} {'tiedossa' if ANY in test else named(test, holds=holds)}"
 
 
 def one_of(texts: Iterable[str]) -> str:
-    """Join texts: `basic tai pro`."""
-    return " tai ".join(texts)
+    """Join texts: `basic, plus tai pro`."""
+    return _joined(texts, "tai")
 
 
-def all_of(texts: Sequence[str]) -> str:
+def named(texts: Iterable[str], *, holds: bool) -> str:
+    """Join texts behind a verb: `on FI tai SE`, `ei ole FI eikä SE`."""
+    return _joined(texts, "tai" if holds else "eikä")
+
+
+def all_of(texts: Iterable[str]) -> str:
     """Join texts: `a, b ja c`."""
-    return " ja ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))
+    return _joined(texts, "ja")
 
 
 def times(count: int) -> str:
@@ -103,6 +139,11 @@ def local_time(text: str) -> str:
     written = day(date.fromisoformat(iso))
     hour, _, minute = clock_text.partition(":")
     return f"{written} klo {int(hour)}.{minute}" if clock_text else written
+
+
+def _joined(texts: Iterable[str], word: str) -> str:
+    *first, last = [*texts] or [""]
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def _measured(count: int, words: Sequence[str], *, genitive: bool) -> str:

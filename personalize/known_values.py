@@ -1,6 +1,8 @@
-"""What a request's country, language and device can be: texts that are none of these never fit a visitor."""
+"""What pages, countries, languages and devices can be: texts that are none of these never fit a visitor."""
 
 from __future__ import annotations
+
+from personalize.slips import wrong_page
 
 COUNTRIES = frozenset(
     """
@@ -19,7 +21,9 @@ DEVICES = ("desktop", "mobile", "tablet", "bot")
 
 
 def wrong_value(head: str, text: str) -> str:
-    """Return why no visitor's country, language or device is this text, or ""; a text with `*` may fit anything."""
+    """Return why no visitor's page, country, language or device is this text, or ""; `*` may stand for anything."""
+    if head in ("viewed", "page"):
+        return wrong_page(head, text)
     if "*" in text:
         return ""
     if head == "country" and text.upper() not in COUNTRIES:

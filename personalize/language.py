@@ -5,7 +5,7 @@ The data of a decision or an explanation is the same in all of them; a sentence 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
@@ -48,8 +48,14 @@ class Language(Protocol):
     def number(self, value: float, digits: int = 2) -> str:
         """Return a number rounded for reading."""
 
-    def heading(self, now: str, visits: int, unread: str) -> str:
-        """Return the first line of an explanation: when, how many visits, why the profile was not read."""
+    def heading(self, now: str, visits: int | None) -> str:
+        """Return the first line of an explanation: when, and how many visits, None where the profile was not read."""
+
+    def unread(self, code: str) -> str:
+        """Return the line that says why the profile was not read, and what counts as missing therefore."""
+
+    def counting(self, day: str, written: Iterable[Written]) -> str:
+        """Return the line that says since which ISO day these are counted."""
 
     def score(self, explained: ScoreExplained) -> str:
         """Return a score's own line."""
@@ -75,8 +81,8 @@ class Language(Protocol):
     def of_test(self, name: str) -> str:
         """Return the line above the visitor of a test."""
 
-    def of_visitor(self, name: str) -> str:
-        """Return the line above any other visitor."""
+    def of_visitor(self, name: str, version: str = "") -> str:
+        """Return the line above any other visitor, with the rules' version where they are live ones."""
 
 
 ENGLISH: Language = english

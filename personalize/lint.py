@@ -14,7 +14,7 @@ from datetime import date
 
 from personalize import lint_limits, lint_reach
 from personalize.lint_circles import in_order
-from personalize.lint_names import check_content, check_names
+from personalize.lint_names import check_content, check_names, check_pages
 from personalize.lint_truth import Truths
 from personalize.suggest import quoted
 from personalize.syntax import Case, Condition, Placement, RuleSet, Segment, Step
@@ -42,6 +42,8 @@ def check(written: Written, today: date | None, problems: Problems) -> None:
             _check_steps(steps, word, problems)
     for placement in rules.placements:
         _check_fallback(placement, problems)
+    for case in written.cases:
+        check_pages(case, problems)
     segments = in_order(rules, problems)
     if not problems.errors:
         # What could not be read might be what the rest needs, and what is wrong is no base for conclusions.
@@ -103,12 +105,15 @@ def _conditions(written: Written) -> Iterator[Condition]:
 
 
 def _check_uses(written: Written, problems: Problems) -> None:
-    """Report the segments, scores and interests that nothing but tests names."""
+    """Report the segments, scores and interests that nothing names, or nothing but tests."""
     rules = written.rules
+    in_tests = {(used.kind, used.name) for used in written.names.references}
     for kind, things in (("segment", rules.segments), ("score", rules.scores), ("interest", rules.interests)):
         for thing in things:
             if (kind, thing.name) not in written.names.used:
                 message = f"no block, stage or other rule uses the {kind} {quoted(thing.name)}; remove it, or use it"
+                if (kind, thing.name) in in_tests:
+                    message = f"only tests use the {kind} {quoted(thing.name)}, so it changes nothing for visitors"
                 problems.report(thing.where, message, "warning")
 
 

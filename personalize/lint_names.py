@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from personalize.known_values import wrong_value
 from personalize.suggest import quoted
 from personalize.syntax import Behaviour, Case, Condition, Logic, Placement
 from personalize.words import Problems
@@ -36,6 +37,13 @@ def check_names(conditions: Iterable[Condition], cases: Iterable[Case], problems
             reported.add(name)
             message = f"{quoted(name)} stands only here, and {quoted(other)} elsewhere; is one of them misspelt?"
             problems.report(used[0], message, "warning")
+
+
+def check_pages(case: Case, problems: Problems) -> None:
+    """Report what a test's visitor views, if no page has such a path."""
+    for event in (*case.events, *case.also):
+        if event.verb == "viewed" and (why := wrong_value("viewed", event.object)):
+            problems.report(event.where, f"{quoted(event.object)} is what nobody views: {why}", "warning")
 
 
 def check_content(placement: Placement, problems: Problems) -> None:

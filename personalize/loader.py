@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from personalize import fields as f
 from personalize import likes, lint, names
 from personalize.errors import Problem
+from personalize.slips import typographic
 from personalize.suggest import quoted
 from personalize.syntax import (
     Case,
@@ -55,6 +56,9 @@ ONCE = ("stages", "temperatures", "holdout", "stages move")
 MOVES = ("both ways", "forward only")
 """How `stages move`: by what holds now, or only ever up the list, as most CRMs expect it."""
 
+MAX_SEARCHED = 50_000
+"""The size of a file that could not be read in which names are searched for; with a larger one, all are in doubt."""
+
 Item = TypeVar("Item", bound=Words)
 
 
@@ -69,6 +73,8 @@ class _Run:
     failed: set[str] = field(default_factory=set)
     places: dict[str, Text] = field(default_factory=dict)
     forward_only: bool = False
+    broken: dict[str, Problem] = field(default_factory=dict)
+    """What kept each file that could not be read from being read."""
 
     def read_file(self, file: str, source: str | bytes) -> None:
         """Read one file."""
@@ -77,9 +83,16 @@ class _Run:
             self.problems.add(problem)
         if not complete:
             # Whatever the rest of the file names may be used elsewhere.
-            self.names.lost.update(KINDS)
-            self.failed.update(SECTIONS)
+            text = _folded(source) if len(source) <= MAX_SEARCHED and not self.room.full else ""
+            self.failed.update(word for word in SECTIONS if word in text or not text)
+            if text:
+                self.names.unread[file] = text
+                self.broken[file] = problems[-1]
+            else:
+                self.names.lost.update(KINDS)
         elif isinstance(root, Map):
+            for text, message in typographic(root):
+                self.problems.report(text.where, message, "warning")
             self.read_sections(root)
         elif root:  # "---" alone is an empty text
             self.problems.report(root.where, "a file starts with a word such as segments: or placements:")
@@ -144,6 +157,10 @@ class _Run:
     def finish(self, digest: str, today: date | None) -> RuleSet:
         """Check what only shows once all files are read, and return the rule set."""
         names.check(self.names, self.problems)
+        for file in self.names.doubted:
+            problem = self.broken[file]
+            message = f"{problem.message}; names that may be declared in this file are checked once it can be read"
+            self.problems.found[problem.where] = replace(problem, message=message)
         cases = self.section("tests", Case)
         rules = RuleSet.model_construct(
             scores=self.section("scores", Score),
@@ -198,6 +215,15 @@ def load(files: Mapping[str, str | bytes], today: date | None = None) -> tuple[R
     if cut:
         found.append(replace(found[-1], message=cut, level="error"))
     return (rules if valid else None), found
+
+
+def _folded(source: str | bytes) -> str:
+    """Return the file's text as names are compared, or "" when its signs cannot be told."""
+    try:
+        text = source.decode() if isinstance(source, bytes) else source
+    except UnicodeDecodeError:
+        return ""
+    return " ".join(text.casefold().split())
 
 
 def digest_of(files: Mapping[str, str | bytes]) -> str:

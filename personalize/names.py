@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from personalize.suggest import quoted, unknown
+from collections.abc import Iterable
+
+from personalize.suggest import did_you_mean, nearest, quoted, unknown
 from personalize.syntax_tests import EXPECT_WORDS
 from personalize.words import Names, Problems, Reference
 
@@ -32,9 +34,17 @@ def _missing(reference: Reference, names: Names) -> str:
         return _missing_block(kind.removeprefix(_BLOCK_OF), name, names)
     if kind == "expectation":
         return _missing_expectation(name, names)
-    if names.has(kind, name) or kind in names.lost:
+    if names.has(kind, name) or kind in names.lost or names.in_doubt(name):
         return ""
-    return unknown(name, names.of(kind), f"there is no {kind} {quoted(name)}")
+    known = names.of(kind)
+    if not known and not names.unread:
+        return f"there is no {kind} {quoted(name)}: there are no {kind}s at all"
+    return _unknown(name, known, f"there is no {kind} {quoted(name)}", names)
+
+
+def _unknown(name: str, known: Iterable[str], sentence: str, names: Names) -> str:
+    """Return the sentence with a suggestion; while a file is not read to its end, nobody knows all that is possible."""
+    return sentence + did_you_mean(nearest(name, known)) if names.unread else unknown(name, known, sentence)
 
 
 def _missing_block(placement: str, name: str, names: Names) -> str:
@@ -42,17 +52,17 @@ def _missing_block(placement: str, name: str, names: Names) -> str:
     same = names.declared.get("block", {}).get(name.casefold(), ())
     if any(block.name == name and block.owner == placement for block in same):
         return ""
-    if names.lost & {"block", "placement"} or not names.has("placement", placement):
+    if names.lost & {"block", "placement"} or not names.has("placement", placement) or names.in_doubt(name):
         return ""
     declared = [block for blocks in names.declared.get("block", {}).values() for block in blocks]
     blocks = [block.name for block in declared if block.owner == placement]
-    return unknown(name, blocks, f"there is no block {quoted(name)} in the placement {quoted(placement)}")
+    return _unknown(name, blocks, f"there is no block {quoted(name)} in the placement {quoted(placement)}", names)
 
 
 def _missing_expectation(name: str, names: Names) -> str:
     """Return what is wrong with a word of `expect` that should be a placement's name."""
-    if names.has("placement", name) or "placement" in names.lost:
+    if names.has("placement", name) or "placement" in names.lost or names.in_doubt(name):
         return ""
     points = [f"{kind} {known}" for kind in ("score", "interest") for known in names.of(kind)]
     sentence = f"{quoted(name)} is neither a placement nor a word of a test's expectations"
-    return unknown(name, (*EXPECT_WORDS, *points, *names.of("placement")), sentence)
+    return _unknown(name, (*EXPECT_WORDS, *points, *names.of("placement")), sentence, names)

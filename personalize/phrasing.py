@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from math import isinf
+from typing import Any
 
-from personalize.compare import Test
+from personalize.compare import Test, text_of
 from personalize.values import UNIT_MS, Cap, NumberRange
 
 TIMES = "\N{MULTIPLICATION SIGN}"
+MOST_OF_VALUE = 200
+"""So many characters of a visitor's value are shown; programs get it whole."""
 _MOST_DIGITS = 16
 _A_LIFE_MS = 40 * 365 * UNIT_MS["day"]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -33,6 +37,22 @@ def digits_outside(value: float, wanted: NumberRange) -> int:
 def digits_apart(one: float, other: float) -> int:
     """Return with how many digits two numbers that differ read differently."""
     return next((n for n in range(2, _MOST_DIGITS) if one == other or round(one, n) != round(other, n)), 17)
+
+
+def as_written(value: float) -> str:
+    """`-0.333333333`, `1000000000`: a number of the rules with all of its digits, as somebody would write it."""
+    text = format(Decimal(repr(value)), "f")
+    return text.removesuffix(".0")
+
+
+def weight(exact: float, each: float, points: float, shown: float) -> str:
+    """`0.743`: a weight with so many digits that `each` (points) times the weight rounds to the points as shown.
+
+    What was rounded the other way, so that all days add up, lies less than a hundredth away.
+    """
+    within = 0.005 if abs(points - shown) < 0.005 else 0.01
+    digits = (n for n in range(4, _MOST_DIGITS) if abs(each * round(exact, n) - shown) < within)
+    return number(exact, next(digits, 17))
 
 
 def number_range(wanted: NumberRange) -> str:
@@ -57,8 +77,9 @@ def tests(wanted: Mapping[str, Test]) -> str:
 
 
 def one_of(texts: Iterable[str]) -> str:
-    """Join texts: `basic or pro`."""
-    return " or ".join(texts)
+    """Join texts: `basic, plus or pro`."""
+    *first, last = [*texts] or [""]
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def times(count: int) -> str:
@@ -96,6 +117,12 @@ def cap(most: Cap) -> str:
     """`5 times per week`, `once ever`."""
     span = {0: "ever", 1: "per day", 7: "per week"}.get(most.days, f"per {most.days} days")
     return f"{times(most.count)} {span}"
+
+
+def value(found: Any) -> str:
+    """Return a JSON value of the visitor's as a text that fits into a sentence; "" for a map or nothing."""
+    text = text_of(found)
+    return text if len(text) <= MOST_OF_VALUE else f"{text[:MOST_OF_VALUE]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def clock(minute: int) -> str:

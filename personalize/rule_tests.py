@@ -2,16 +2,17 @@
 
 A test's events are folded by the same code as in the gateway, as browser events at their own times, and what is
 expected is asked of the same plan. Without consent for analytics or personalization the events were never collected;
-without personalization the profile is not read.
+without personalization the profile is not read. `now` is the moment of a visit, as on the site, where the page view
+that comes with a decision opens one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from personalize import english, phrasing, syntax
+from personalize import english, phrasing, syntax, visits
 from personalize.decide import decide_in
 from personalize.explain_scores import explained_score
 from personalize.explain_text import decision_lines, score_lines
@@ -28,7 +29,7 @@ _OF_BLOCK = {
     "dismissed": "Content Dismissed",
     "converted": "Content Converted",
 }
-_NO_FACTS = {"traits", "owns", "consent", "visits"}
+_NO_FACTS = {"traits", "owns", "consent", "visits", "visitor is"}
 _COUNTED_S = 9 * 86_400
 """Visits that a test only counts ended this long ago: past the days of which both ends are kept."""
 
@@ -75,14 +76,14 @@ def visitor_of(plan: Plan, case: syntax.Case) -> tuple[Profile, Context, int]:
     if traits:
         profile.traits = [[0, dict(traits)]]
     profile.owns = dict.fromkeys(_texts(given.get("owns")) or (), now)
-    collected = not consent.isdisjoint({"analytics", "personalization"})
-    for event in _events(plan, case, facts, now) if collected else ():
-        profile = fold(plan, profile, event, event.time)
-        profile = with_stage(plan, profile, Context(facts, consent), event.time)
-    visits: Any = given.get("visits")
-    if visits is not None:
-        _count_visits(profile, visits, now)
-    return profile, Context(facts, consent, unread="" if "personalization" in consent else "no_consent"), now
+    known = given.get("visitor is") == "known"
+    if not consent.isdisjoint({"analytics", "personalization"}):
+        for event in _events(plan, case, facts, now):
+            profile = fold(plan, profile, event, event.time)
+            profile = with_stage(plan, profile, Context(facts, consent, known), event.time)
+        _count_visits(profile, given.get("visits"), now)
+    unread: Any = "" if "personalization" in consent else "no_consent"
+    return profile, Context(facts, consent, known, unread), now
 
 
 def _events(plan: Plan, case: syntax.Case, facts: Facts, now: int) -> list[Event]:
@@ -110,24 +111,30 @@ def _event(plan: Plan, past: syntax.PastEvent, number: int, facts: Facts, now: i
     return Event("track", name=_OF_BLOCK[past.verb], shown=shown, **common)
 
 
-def _count_visits(profile: Profile, wanted: int, now: int) -> None:
-    """Add visits that ended long ago, so that with those of the events there are as many as the test says."""
-    older, older_end, *recent = profile.visits or [0, 0]
-    missing = wanted - older - len(recent) // 2
+def _count_visits(profile: Profile, wanted: Any, now: int) -> None:
+    """Count the visit of `now`, and so many that ended long ago that there are as many as the test says, if it does."""
+    profile.visits = visits.added(profile.visits, now // 1000, now // 1000)
+    profile.first_visit = profile.first_visit or now
+    missing = 0 if wanted is None else wanted - visits.count(profile.visits)
     if missing > 0:
+        older, older_end, *recent = profile.visits
         ended = min(older_end or now, now // 1000 - _COUNTED_S)
         profile.visits = [older + missing, max(older_end, ended), *recent]
-        profile.first_visit = min(profile.first_visit or now, ended * 1000)
+        profile.first_visit = min(profile.first_visit, ended * 1000)
 
 
 def _failures(plan: Plan, case: syntax.Case) -> list[Failure]:
     profile, context, now = visitor_of(plan, case)
     view = View(plan, profile, context, now)
-    return [
+    failures = [
         failure
         for what, expected in case.expect.items()
         for failure in _CHECKS.get(what, _score_or_placement)(plan, view, what, expected)
     ]
+    if not context.unread:
+        return failures
+    why = english.unread(context.unread)
+    return [replace(failure, explanation=(why, *failure.explanation)) for failure in failures]
 
 
 def _segments(plan: Plan, view: View, what: str, expected: Any) -> Iterator[Failure]:

@@ -8,6 +8,7 @@ are reserved for later stand in files of their own; all but the last are named h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 
 from personalize import fields as f
 from personalize.content import read_content
-from personalize.suggest import did_you_mean, nearest
+from personalize.suggest import did_you_mean, nearest, quoted
 from personalize.syntax_conditions import (
     FAMILIES,
     HEADS,
@@ -88,6 +89,9 @@ class Grant(Words):
 
     thing: ClassVar[str] = "an item of points"
     heads: ClassVar[tuple[str, ...]] = (*Behaviour.heads, *Trait.heads, *Company.heads, *Attribute.heads)
+    instead: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("is not", "not within"), "points are given for what is true; take points away with a number below 0"
+    )
 
     points: f.Number = Field(alias="give")
     head: Literal["viewed", "did", "company", "trait"] | AttributeWord
@@ -104,7 +108,7 @@ class Grant(Words):
     @classmethod
     def fields_of(cls, node: Map, reading: Reading) -> dict[str, Any]:
         """Return the values by field name; the words of the condition become a map of their own."""
-        node = reading.settle(node, cls.words(), cls.thing)
+        node = reading.settle(node, cls.words(), cls.thing, cls.instead)
         heads = [key for key in node if key.startswith("for ")]
         if len(heads) != 1:
             message = 'points are given for one thing, such as "for viewed: /prices"; write each in an item of its own'
@@ -228,10 +232,13 @@ def _read_rest(value: Any, reading: Reading) -> int | None:
     if text.casefold() == "forever":
         return None
     try:
-        return parse_length(text).ms
+        length = parse_length(text).ms
     except PhraseError as error:
         guess = did_you_mean(nearest(text, ("forever",)))
         raise reading.reject(text, f"{error}, or forever{guess}" if guess else str(error)) from None
+    if length == 0:
+        raise reading.reject(text, f"{quoted(text)} is no time at all; leave the word out")
+    return length
 
 
 def _read_html(value: Any, reading: Reading) -> bool:
@@ -246,6 +253,10 @@ class Block(Words):
 
     thing: ClassVar[str] = "a block"
     declares: ClassVar[str] = "block"
+    instead: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        (f"rest after {word}" for word in ("show", "shown", "showing", "view", "viewed")),
+        'write "show at most: once per 7 days", or another number',
+    )
 
     name: f.Name = Field(alias="block")
     when: Conditions = Field(default=(), alias="when")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag
 
 from personalize import fields as f
+from personalize.condition_slips import instead_of_list, of_block, turned
 from personalize.known_values import wrong_value
 from personalize.model import PURPOSES
 from personalize.suggest import did_you_mean, listed, nearest, quoted
@@ -58,6 +60,13 @@ class Head(Words):
         return super().fields_of(node, reading) | {"head": str(head)}
 
 
+def warn_of_wrong(head: str, texts: Node, reading: Reading) -> None:
+    """Warn of the texts that no visitor's value is."""
+    for text in texts if isinstance(texts, Items) else [texts]:
+        if isinstance(text, Text) and (why := wrong_value(head, text)):
+            reading.report(text, f"{quoted(text)} fits nobody: {why}", "warning")
+
+
 class Behaviour(Head):
     """`viewed` and `did`: it happened, so often, on so many days, within so many days."""
 
@@ -71,6 +80,13 @@ class Behaviour(Head):
     at_most: f.Count | None = Field(default=None, alias="at most")
     across: f.Window | None = Field(default=None, alias="across")
     within: f.Window | None = Field(default=None, alias="within")
+
+    @classmethod
+    def fields_of(cls, node: Map, reading: Reading) -> dict[str, Any]:
+        """Return the values by field name, and warn of pages that no site has."""
+        values = super().fields_of(node, reading)
+        warn_of_wrong(values["head"], values["names"], reading)
+        return values
 
 
 class Logic(Head):
@@ -175,12 +191,9 @@ class Attribute(Head):
 
     @classmethod
     def fields_of(cls, node: Map, reading: Reading) -> dict[str, Any]:
-        """Return the values, and warn of countries, languages and devices that no visitor has."""
+        """Return the values, and warn of pages, countries, languages and devices that no visitor has."""
         values = super().fields_of(node, reading)
-        texts = values["texts"]
-        for text in texts if isinstance(texts, Items) else [texts]:
-            if isinstance(text, Text) and (why := wrong_value(values["head"], text)):
-                reading.report(text, f"{quoted(text)} fits nobody: {why}", "warning")
+        warn_of_wrong(values["head"], values["texts"], reading)
         return values
 
 
@@ -205,6 +218,8 @@ class Listed(Head):
 
 def _read_kinds(value: Any, reading: Reading) -> Texts:
     nodes = value if isinstance(value, Items) else [value]
+    if not nodes:
+        raise reading.reject(value, "this list is empty")
     return tuple(f.choice(f.text_of(node, reading), Kind.__args__, reading) for node in nodes)  # type: ignore[attr-defined]  # as above
 
 
@@ -223,6 +238,11 @@ class Visits(Head):
 
     heads: ClassVar[tuple[str, ...]] = ("visits",)
     head_field: ClassVar[str] = "range"
+
+    instead: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("within", "across", "at least"),
+        'visits are counted for ever: write {visits: at least 3}, or {viewed: "*", across: 3 days, within: 30 days}',
+    )
 
     head: Literal["visits"]
     range: f.Range
@@ -254,6 +274,9 @@ class When(Head):
     def fields_of(cls, node: Map, reading: Reading) -> dict[str, Any]:
         """Return the values, the range read as the head word asks."""
         values = super().fields_of(node, reading)
+        if isinstance(values["range"], Items) and values["range"]:
+            message = f"one text is wanted here, not a list; write {instead_of_list(values['head'], values['range'])}"
+            raise reading.reject(values["range"], message)
         text = f.text_of(values["range"], reading)
         values["range"] = f.parsed(_PARSE_WHEN[values["head"]], text, reading)
         return values
@@ -291,6 +314,9 @@ def _one_head(value: Any, reading: Reading) -> Map:
     if not isinstance(value, Map):
         shape = "a list; a list of conditions needs a word such as any of" if isinstance(value, Items) else "a text"
         raise reading.reject(value, f"a condition such as {{in segment: customer}} is wanted here, not {shape}")
+    for key in value:
+        if key not in HEADS and key not in MODIFIERS and (message := turned(key, value)):
+            raise reading.reject(key, message)
     heads = [key for key in value if key in HEADS]
     if len(heads) > 1:
         both = listed(quoted(head) for head in heads)
@@ -302,6 +328,8 @@ def _one_head(value: Any, reading: Reading) -> Map:
 def _with_head(node: Map, reading: Reading) -> Map:
     """Return the map with its misspelt head word put right."""
     for key in node:
+        if message := of_block(key):
+            raise reading.reject(key, message)
         guess = "" if key in MODIFIERS else nearest(key, HEADS)
         if guess:
             reading.report(key, f"{quoted(key)} is not a word of a condition{did_you_mean(guess)}")

@@ -15,7 +15,7 @@ from personalize import fields as f
 from personalize.known_values import wrong_value
 from personalize.suggest import did_you_mean, nearest, quoted, unknown
 from personalize.syntax_conditions import COMPANY_WORDS, AttributeWord
-from personalize.values import Length, NumberRange, parse_length, parse_number, parse_range
+from personalize.values import Length, NumberRange, parse_count, parse_length, parse_number, parse_range
 from personalize.words import Reading, Words, copied
 from personalize.yaml_nodes import Items, Map, Node, Text
 
@@ -24,12 +24,16 @@ Verb = Literal["viewed", "did", "shown", "clicked", "dismissed", "converted"]
 EXPECT_WORDS = ("segments", "not segments", "stage", "temperature")
 """Words of `expect` that are no placements; `score NAME` and `interest NAME` are the others."""
 
+KINDS = ("known", "anonymous")
+"""What `visitor is` may say of a test's visitor; new and returning follow from the visits."""
+
 MOST_TIMES = 1000
 
 
 def _read_times(value: Any, reading: Reading) -> int:
     node = f.text_of(value, reading)
-    times = f.parsed(parse_number, node, reading)
+    parse = parse_count if re.search("[^\\W\\d]", node) else parse_number
+    times = f.parsed(parse, node, reading)
     if times != int(times) or not 1 <= times <= MOST_TIMES:
         raise reading.reject(node, f"{quoted(node)} is not a whole number from 1 to {MOST_TIMES}")
     return int(times)
@@ -90,12 +94,12 @@ class PastEvent(Words):
 def _read_visitor(value: Any, reading: Reading) -> dict[str, object]:
     """Return what is known about the visitor.
 
-    Lists (`consent`, `owns`) are tuples, `traits` and `company` maps of JSON values, `visits` a whole number and the
-    other attribute words texts.
+    Lists (`consent`, `owns`) are tuples, `traits` and `company` maps of JSON values, `visits` a whole number and all
+    other words texts.
     """
     if not isinstance(value, Map):
         raise reading.reject(value, "a visitor is written as words with values, such as {country: FI}")
-    words = (*get_args(AttributeWord), "traits", "owns", "consent", "company", "visits")
+    words = (*get_args(AttributeWord), "traits", "owns", "consent", "company", "visits", "visitor is")
     visitor: dict[str, object] = {}
     for key, item in reading.settle(value, words, "a visitor").items():
         if key in ("consent", "owns"):
@@ -107,16 +111,35 @@ def _read_visitor(value: Any, reading: Reading) -> dict[str, object]:
                 f.warn_if_near(item, COMPANY_WORDS, "an attribute", reading)
             visitor[str(key)] = {str(name): f.plain_value(held, reading) for name, held in item.items()}
         elif key == "visits":
-            visits = f.parsed(parse_number, f.text_of(item, reading), reading)
-            if visits != int(visits) or visits < 0:
-                raise reading.reject(item, f"{quoted(str(item))} is not a whole number of visits")
-            visitor[str(key)] = int(visits)
+            visitor[str(key)] = _read_visits(item, reading)
+        elif key == "visitor is":
+            visitor[str(key)] = _read_kind(item, reading)
         else:
             text = f.text_of(item, reading)
             if why := wrong_value(key, text):
                 reading.report(text, f"{quoted(text)} is what no visitor has: {why}", "warning")
             visitor[str(key)] = str(text)
     return visitor
+
+
+def _read_visits(value: Node, reading: Reading) -> int:
+    text = f.text_of(value, reading)
+    visits = f.parsed(parse_number, text, reading)
+    if visits != int(visits) or visits < 1:
+        message = f'{quoted(text)} is not a whole number of visits; the one of "now" counts too, so 1 is the least'
+        raise reading.reject(text, message)
+    return int(visits)
+
+
+def _read_kind(value: Node, reading: Reading) -> str:
+    text = f.text_of(value, reading)
+    kind = text.casefold()
+    if kind in ("new", "returning"):
+        message = f"{quoted(text)} follows from the visits: write visits: {1 if kind == 'new' else 2} instead"
+        raise reading.reject(text, message)
+    if kind not in KINDS:
+        raise reading.reject(text, unknown(text, KINDS, f"{quoted(text)} is not what a visitor can be in a test"))
+    return kind
 
 
 def read_expectations(value: Any, reading: Reading) -> dict[str, tuple[str, ...] | NumberRange]:

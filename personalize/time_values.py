@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from datetime import date, time
 
+from personalize.meant import date_meant, looks_like_date, span_meant
 from personalize.suggest import nearest, quoted
 from personalize.values import DailyRange, DateRange, Moment, PhraseError, WeekdayRange, near_word, wrong
 
@@ -69,6 +70,8 @@ def _ends(text: str, what: str) -> tuple[str, str]:
     parts = re.split(r" +to +", text.strip().casefold())
     if len(parts) > 2 or not all(parts):
         raise wrong(text, what)
+    if len(parts) == 1 and (meant := span_meant(parts[0])):
+        raise wrong(text, what, meant)
     if len(parts) == 1 and len(words := parts[0].split()) == 3:
         # Three words without a "to" in the middle: the middle one is probably misspelt.
         raise wrong(text, what, nearest(words[1], ("to",)))
@@ -98,6 +101,10 @@ def _date(word: str, what: str, text: str = "") -> date:
     """Return a date that is written as 2026-11-23."""
     found = _DATE.fullmatch(word)
     if not found:
+        if meant := date_meant(word):
+            raise wrong(text or word, what, (text or word).replace(word, meant, 1))
+        if looks_like_date(word):
+            raise PhraseError(f"{quoted(word)} may mean two dates; write year, month and day, as in 2026-11-23")
         raise wrong(text or word, what)
     if not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
         message = f"{quoted(word)} lies outside of the years {FIRST_YEAR} to {LAST_YEAR}"

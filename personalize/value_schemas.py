@@ -47,7 +47,7 @@ def choice(*options: str) -> Schema:
 def choices(*options: str) -> Schema:
     """Return the schema of one of a few texts or a list of them."""
     one = choice(*options)
-    return one | {"type": ["string", "array"], "allOf": [{"items": one}]}
+    return one | {"type": ["string", "array"], "minItems": 1, "allOf": [{"items": one}]}
 
 
 def texts(*, least: int = 1) -> Schema:

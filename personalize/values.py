@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
+from personalize.meant import ago_meant, cap_meant, count_meant, in_months, length_meant, range_meant
 from personalize.suggest import LONGEST, did_you_mean, nearest, quoted
 
 DAY_MS = 86_400_000
@@ -113,6 +114,7 @@ _SHAPED = re.compile(rf"(?:(?P<compared>[^\W\d]+ [^\W\d]+) +{_NUMBER}|{_NUMBER} 
 _COMPARISONS = ("at least", "at most", "more than", "less than")
 _UNITS = ("minutes", "hours", "days", "weeks")
 _ONE_UNIT = ("minute", "hour", "day", "week")
+_VAGUE = ("months", "years")
 
 
 def wrong(text: str, what: str, guess: str = "") -> PhraseError:
@@ -150,7 +152,8 @@ def parse_range(text: str) -> NumberRange:
         if low > high:
             raise PhraseError(f'{quoted(text)} ends before it starts; write "{found[2]} to {found[1]}"')
         return NumberRange(low, high)
-    raise wrong(text, 'a number such as 5, "at least 5" or "5 to 9"', _near_comparison(plain))
+    what = 'a number such as 5, "at least 5" or "5 to 9"'
+    raise wrong(text, what, range_meant(text) or _near_comparison(plain))
 
 
 def _near_comparison(plain: str) -> str:
@@ -181,23 +184,22 @@ def as_number(text: str) -> int | float | None:
     return number if str(number) == text else None
 
 
-def parse_length(text: str) -> Length:
-    """Return a length of time such as "30 days"; units may be singular."""
+def parse_length(text: str, longest_days: int = 0) -> Length:
+    """Return a length of time such as "30 days"; units may be singular. No more than `longest_days` are suggested."""
     found = _LENGTH.fullmatch(text.casefold())
     if not found:
-        raise wrong(text, 'a length of time such as "30 days"', _near_length(text))
+        what = 'a length of time such as "30 days"'
+        meant = length_meant(text, longest_days)
+        if meant and in_months(text):
+            longest = ", the longest that is possible here" if meant != length_meant(text) else ""
+            message = f"{quoted(text)} is not {what}: months and years are not all alike, so write {quoted(meant)}"
+            raise PhraseError(message + longest)
+        guess = meant or near_word(text, (*_UNITS, *_VAGUE), _ONE_UNIT)
+        raise wrong(text, what, "" if guess in _VAGUE else guess)
     ms = int(found[1]) * UNIT_MS[found[2]]
     if ms > LONGEST_LENGTH_MS:
         raise PhraseError(f"{quoted(text)} is longer than a hundred years")
     return Length(ms, ms // DAY_MS if found[2] in ("day", "week") else 0)
-
-
-def _near_length(text: str) -> str:
-    """Return the unit that the text probably misspells, or the length with the space that it lacks, or ""."""
-    if found := re.fullmatch(r"([0-9]{1,6})([a-z]+)", text.casefold()):
-        unit = found[2] if found[2] in (*_UNITS, *_ONE_UNIT) else nearest(found[2], _UNITS)
-        return f"{found[1]} {unit}" if unit else ""
-    return near_word(text, _UNITS, _ONE_UNIT)
 
 
 def parse_count(text: str) -> int:
@@ -207,8 +209,7 @@ def parse_count(text: str) -> int:
         return 1 if plain == "once" else 2
     if found := _TIMES.fullmatch(plain):
         return int(found[1])
-    number = re.fullmatch(r"[0-9]{1,6}", plain)
-    guess = f"{plain} times" if number else near_word(plain, ("times", "once", "twice"), ("time",))
+    guess = count_meant(text) or near_word(plain, ("times", "once", "twice"), ("time",))
     raise wrong(text, 'a count such as "once" or "3 times"', guess)
 
 
@@ -218,9 +219,10 @@ def parse_cap(text: str) -> Cap:
     if _FINER.search(plain):
         raise PhraseError(f'{quoted(text)} asks for hours or minutes, but visits are counted by day; write "per day"')
     found = _PER.fullmatch(plain)
-    if not found:
+    meant = cap_meant(text)
+    if not found or (meant and not _is_count(found["count"])):
         guess = near_word(plain, ("times", "once", "twice", "per", "days", "weeks", "ever"), ("time", "day", "week"))
-        raise wrong(text, 'a cap such as "5 times per week" or "once ever"', guess)
+        raise wrong(text, 'a cap such as "5 times per week" or "once ever"', meant or guess)
     count = parse_count(found["count"])
     if count == 0:
         raise PhraseError(f"{quoted(text)} would never allow anything")
@@ -231,12 +233,22 @@ def parse_cap(text: str) -> Cap:
     return Cap(count, days)
 
 
+def _is_count(plain: str) -> bool:
+    return plain in ("once", "twice") or _TIMES.fullmatch(plain) is not None
+
+
 def parse_ago(text: str) -> Ago:
     """Return "more than 21 days ago" or "less than 2 hours ago"."""
     plain = text.casefold()
     found = _AGO.fullmatch(plain)
     if not found:
-        guess = near_word(plain, ("more", "less", "than", "ago", *_UNITS), _ONE_UNIT)
+        meant = ago_meant(text)
+        if len(meant) > 1:
+            either = " or ".join(map(quoted, meant))
+            raise PhraseError(f'{quoted(text)} needs "more than" or "less than" before it: write {either}')
+        guess = "".join(meant) or near_word(
+            plain, ("more", "less", "than", "ago", *_UNITS), (*_ONE_UNIT, "within", "the")
+        )
         raise wrong(text, 'a time such as "more than 21 days ago"', guess)
     return Ago(found[1] == "more than", parse_length(found[2]).ms)
 

@@ -7,10 +7,16 @@ from dataclasses import replace
 
 from personalize import value_schemas as v
 from personalize.syntax_conditions import Attribute
-from personalize.syntax_tests import Case, PastEvent
+from personalize.syntax_tests import KINDS, Case, PastEvent
 from personalize.vocabulary import CONDITION, Word, list_of, word
 from personalize.words import Words
 
+_TIMES = {
+    **v.phrase(f"{v.WHOLE['pattern']}|{v.COUNT['pattern']}", 'a number such as 3, or "twice"', "number"),
+    "minimum": 1,
+    "maximum": 1000,
+    "multipleOf": 1,
+}
 _ANY_EVENTS = "[{2 days ago: viewed /prices}, {1 hour ago: did purchase}]"
 
 TESTS: Mapping[type[Words], Mapping[str, Word]] = {
@@ -34,7 +40,7 @@ TESTS: Mapping[type[Words], Mapping[str, Word]] = {
     },
     PastEvent: {
         "where": word(v.map_of(v.PLAIN, least=1), "The event's properties.", "{type: whitepaper}"),
-        "times": word({**v.WHOLE, "minimum": 1, "maximum": 1000}, "So often it happened at that moment.", "3"),
+        "times": word(_TIMES, "So often it happened at that moment.", "3", "twice"),
     },
 }
 
@@ -65,7 +71,14 @@ VISITOR: Mapping[str, Word] = {
     "company": word(
         v.map_of(v.PLAIN), "What is known about the visitor's company.", "{name: Acme Oy, industry: manufacturing}"
     ),
-    "visits": word(v.WHOLE, "How many visits there were, those of the events included.", "3"),
+    "visits": word(
+        {**v.WHOLE, "minimum": 1},
+        "How many visits there were in all, the present one and those of the events included.",
+        "3",
+    ),
+    "visitor is": word(
+        v.choice(*KINDS), "Whether the visitor is logged in, and the site proved it; without the word: no.", "known"
+    ),
 }
 """The words of a test's visitor."""
 

@@ -19,6 +19,8 @@ from personalize.errors import Level, Problem
 from personalize.suggest import listed, nearest, quoted, unknown
 from personalize.yaml_nodes import MAX_PROBLEMS, Items, Map, Node, Text
 
+_NOTHING: Mapping[str, str] = {}
+
 
 class TooManyProblems(Exception):
     """The run has found MAX_PROBLEMS problems."""
@@ -68,13 +70,22 @@ class Names:
     """Every name of all files: `declared` by kind and folded name, `references` to them.
 
     `used` holds the (kind, name) that something else than a test names, `lost` the kinds of which some name could not
-    be read, so that nothing can be said about unknown ones.
+    be read, so that nothing can be said about unknown ones. `unread` holds the texts of files that could not be read to
+    their end: a name that stands there may be declared there. `doubted` are those that left a name unchecked.
     """
 
     declared: dict[str, dict[str, list[Reference]]] = field(default_factory=dict)
     references: list[Reference] = field(default_factory=list)
     used: set[tuple[str, str]] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
+    unread: dict[str, str] = field(default_factory=dict)
+    doubted: set[str] = field(default_factory=set)
+
+    def in_doubt(self, name: str) -> bool:
+        """Tell whether a name that nothing declares may be declared in a file that could not be read, and note so."""
+        files = [file for file, text in self.unread.items() if name.casefold() in text]
+        self.doubted.update(files)
+        return bool(files)
 
     def of(self, kind: str) -> list[str]:
         """Return the names of one kind."""
@@ -120,14 +131,20 @@ class Reading:
         """Note that a name is used, to be checked once all files are read; it is the node's text unless given."""
         self.names.references.append(Reference(kind, name or str(node), node.where, self.owner))
 
-    def settle(self, node: Map, words: Collection[str], thing: str) -> Map:
-        """Return the map with its misspelt words put right; every word that does not belong there is reported."""
+    def settle(self, node: Map, words: Collection[str], thing: str, instead: Mapping[str, str] = _NOTHING) -> Map:
+        """Return the map with its misspelt words put right; every word that does not belong there is reported.
+
+        `instead` says what to write for words that somebody may expect there.
+        """
         if all(key in words for key in node):
             return node
         settled = copied(node)
         for key, value in node.items():
             if key in words:
                 settled[key] = value
+                continue
+            if key in instead:
+                self.report(key, f"{quoted(key)} is not a word of {thing}; {instead[key]}")
                 continue
             self.report(key, unknown(key, words, f"{quoted(key)} is not a word of {thing}"))
             guess = nearest(key, words)
@@ -160,6 +177,8 @@ class Words(BaseModel):
     """What messages call it, with its article."""
     declares: ClassVar[str] = ""
     """The kind of name that `name` declares, if any."""
+    instead: ClassVar[Mapping[str, str]] = _NOTHING
+    """What to write for words that somebody may expect here."""
 
     where: str = ""
     """The position of its start, file:line:column."""
@@ -175,7 +194,7 @@ class Words(BaseModel):
         """Return the values of a map of words by field name, and report what is wrong with the words."""
         words = cls.words()
         fields: dict[str, Any] = {"where": node.where}
-        for word, value in reading.settle(node, words, cls.thing).items():
+        for word, value in reading.settle(node, words, cls.thing, cls.instead).items():
             name, _, key = words[word].partition(".")
             if key:
                 fields.setdefault(name, {})[key] = value

@@ -16,10 +16,13 @@ import yaml
 
 from personalize.errors import ParserMissing, Problem
 from personalize.suggest import quoted
+from personalize.yaml_quotes import slip_of
 from personalize.yaml_sentences import QUOTES, sentence_of
 
 MAX_BYTES = 1_000_000
 """The size of all files together; the largest rule sets that were seen have 150 kB."""
+
+TOO_LARGE = f"the rules of one site are at most {MAX_BYTES // 1000} kB large; with this file they are larger"
 
 MAX_NODES = 30_000
 """Words, values, lists and maps of all files together; 150 kB of rules have about 15,000."""
@@ -199,7 +202,7 @@ class _Composer:
     def never_closed(self, error: yaml.MarkedYAMLError) -> tuple[int, int, str] | None:
         """Return the bracket that is still open where the file ends, if that is the error."""
         ended = _spot(error.problem_mark)[0] >= len(self.lines) and not self.lines[-1].strip()
-        if not (ended and self.stack and self.stack[-1].flow):
+        if not (ended and self.stack and self.stack[-1].flow) or slip_of(self.lines):
             return None
         node = self.stack[-1].node
         brackets = "[]" if isinstance(node, Items) else "{}"
@@ -272,8 +275,7 @@ def compose(file: str, source: str | bytes, room: Room | None = None) -> tuple[N
     room = room or Room()
     room.size -= len(source)
     if room.size < 0:
-        message = f"the rules of one site are at most {MAX_BYTES // 1000} kB large; with this file they are larger"
-        return None, [Problem(file, 1, 1, message)], False
+        return None, [Problem(file, 1, 1, TOO_LARGE)], False
     text, problem = _decoded(file, source)
     if problem:
         return None, [problem], False

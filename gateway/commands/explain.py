@@ -13,17 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import orjson
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from gateway.app import clock
 from gateway.commands.rules import GOOD, USAGE, Subparsers, UsageError, load_folder
 from gateway.commands.rules_explain import add_options
 from gateway.commands.showing import asked_placements, show, show_json
-from gateway.counting import FOLDER
+from gateway.counting import FOLDER, Counting
 from gateway.edge.explaining import known_of
 from gateway.errors import StartupError
 from gateway.identity.consent import allows_reading, in_force
@@ -34,16 +33,18 @@ from gateway.settings import Settings, SiteSettings, load_settings
 from gateway.store import keys
 from gateway.store.address import parse_address
 from gateway.store.folder import socket_path
-from personalize import documents
+from personalize.counters import KEPT_DAYS
+from personalize.document_check import Unreadable, checked
 from personalize.errors import RulesInvalid
 from personalize.explain import as_data, explain_in
 from personalize.explain_text import Line, explained_lines
-from personalize.language import LANGUAGES
+from personalize.language import ENGLISH, LANGUAGES
 from personalize.loader import load
 from personalize.model import Context
 from personalize.plan import Plan, compile_rules
 from personalize.profiles import Profile
 from personalize.suggest import quoted, unknown
+from personalize.syntax import Behaviour
 from personalize.view import View, without_request
 
 COULD_NOT = 1
@@ -88,16 +89,24 @@ def run(args: argparse.Namespace) -> int:
         site = _site(settings, args.site)
         plan = _plan(settings, site, args.rules)
         key = visitor_key(site.key, args.visitor)
-        _show(args, site, _Found(key, _profile(settings, key), plan))
+        counting = Counting(settings.data / FOLDER / site.key)
+        _show(args, site, _Found(key, _profile(settings, key), plan), counting)
     except UsageError as error:
         return _refused(str(error), USAGE)
-    except (_NotFound, StartupError) as error:
+    except _NotFound as error:
         return _refused(str(error), COULD_NOT)
+    except StartupError as error:
+        return _refused(f"{error} {error.hint}".rstrip(), COULD_NOT)
     return GOOD
 
 
 def visitor_key(site: str, text: str) -> VisitorKey:
-    """Return whom a text on the command line names: a cookie, `known:<user id>`, or `a:…` and `k:…` as in the log."""
+    """Return whom a text on the command line names: a cookie, `known:<user id>`, or `a:…` and `k:…` as in the log.
+
+    Raises UsageError for bytes that are no text.
+    """
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise UsageError("the visitor's name is not written in UTF-8; a cookie's value and a user id are")
     kind, colon, rest = text.partition(":")
     if colon and kind == "known":
         return VisitorKey(site, "k", hashed(site, "u", rest))
@@ -139,9 +148,16 @@ def _profile(settings: Settings, key: VisitorKey) -> Profile:
     client = redis.Redis.from_url(
         url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 0)
     )
+    stored_at = keys.profile_prefix(keys.partition_of(name.encode())) + name
     try:
         with client:
-            document = client.get(keys.profile_prefix(keys.partition_of(name.encode())) + name)
+            document = client.get(stored_at)
+    except ResponseError as error:
+        if str(error).startswith("WRONGTYPE"):
+            raise _NotFound(
+                f"the store at {where} has no profile under the key {stored_at} but something else"
+            ) from error
+        raise _NotFound(f"the store at {where} does not let the profile be read: {error}") from error
     except (RedisError, OSError) as error:
         todo = "" if settings.redis else "; the gateway starts it: is it running, and is this its --data folder?"
         raise _NotFound(f"no store answers at {where} ({error}){todo}") from error
@@ -151,15 +167,27 @@ def _profile(settings: Settings, key: VisitorKey) -> Profile:
             "or was away for more than 400 days has no profile"
         )
     try:
-        profile = documents.decode(document)
-    except (orjson.JSONDecodeError, LookupError, TypeError) as error:
+        profile = checked(document)
+    except Unreadable as error:
         raise _NotFound(f"the stored profile cannot be read: {error}") from error
     if profile.erased and not (profile.visits or profile.matchers or profile.traits or profile.seen):
         raise _NotFound("the visitor was erased, and only the note of it is left")
     return profile
 
 
-def _show(args: argparse.Namespace, site: SiteSettings, found: _Found) -> None:
+def counted_since(plan: Plan, profile: Profile, counting: Counting, now: int) -> dict[str, list[Behaviour]]:
+    """Return what began to be counted after the visitor's first visit and within the kept days, by ISO day."""
+    found: dict[str, list[Behaviour]] = {}
+    earliest = max(profile.first_visit, now - KEPT_DAYS * 86_400_000)
+    for matcher, behaviour in plan.matchers.behaviours.items():
+        count = counting.counts.get(matcher)
+        if count and count.since.timestamp() * 1000 > earliest:
+            bare = behaviour.model_copy(update=dict.fromkeys(("at_least", "at_most", "across", "within")))
+            found.setdefault(str(count.since.date()), []).append(bare)
+    return dict(sorted(found.items()))
+
+
+def _show(args: argparse.Namespace, site: SiteSettings, found: _Found, counting: Counting) -> None:
     now, profile, language = clock(), found.profile, LANGUAGES[args.language]
     consent = in_force(None, profile, frozenset(site.consent), now)
     seen = without_request(profile, known=found.key.kind == "k")
@@ -169,11 +197,15 @@ def _show(args: argparse.Namespace, site: SiteSettings, found: _Found) -> None:
     asked = [p.name for p in found.plan.placements.values()] if placements is None else placements
     explanation = explain_in(view, found.plan, asked)
     name = f"{found.key.kind}:{found.key.id}"
+    late = counted_since(found.plan, profile, counting, now)
     if args.format == "json":
-        data: Mapping[str, object] = as_data(explanation, language) | known_of(view)
+        since = {ENGLISH.condition(behaviour): day for day, those in late.items() for behaviour in those}
+        data: Mapping[str, object] = as_data(explanation, language) | known_of(view) | {"counting_since": since}
         show_json({"visitor": name, "site": site.key, "explanation": data})
         return
-    show([Line(0, "title", language.of_visitor(name)), *explained_lines(explanation, language)])
+    heading, *lines = explained_lines(explanation, language)
+    counts = (Line(0, "detail", language.counting(day, those)) for day, those in late.items())
+    show([Line(0, "title", language.of_visitor(name, found.plan.version)), heading, *counts, *lines])
 
 
 def _refused(why: str, code: int) -> int:

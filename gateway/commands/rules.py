@@ -1,7 +1,8 @@
 """`tuttu rules check|test|explain|schema [DIR]`: is the folder good, do its tests pass, why does a visitor see what.
 
 Exit codes: 0 good, 1 findings (errors in the rules, failed tests, under --strict warnings too), 2 usage (no such
-folder, zone or test). `--format github` writes workflow commands, which GitHub shows beside the lines that they name:
+folder, zone or test, or a folder that is only a part of the rules). `--format github` writes workflow commands, which
+GitHub shows beside the lines that they name:
 https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
 """
 
@@ -19,17 +20,22 @@ from zoneinfo import ZoneInfoNotFoundError
 import orjson
 
 from gateway.commands import schema
+from gateway.errors import StartupError
 from gateway.reload import read_rules
+from gateway.settings import load_settings
 from personalize import rule_tests
 from personalize.calendar import Calendar
 from personalize.errors import Problem, RulesError, RulesInvalid
 from personalize.loader import load
 from personalize.phrasing import amount
 from personalize.plan import Plan, compile_rules
-from personalize.suggest import quoted
-from personalize.syntax import RuleSet
+from personalize.suggest import did_you_mean, nearest, quoted
+from personalize.syntax import Case, RuleSet
+from personalize.yaml_nodes import Map, compose
 
 GOOD, FINDINGS, USAGE = 0, 1, 2
+NO_ZONE = "UTC"
+SETTINGS = Path("tuttu.toml")
 
 
 class Subparsers(Protocol):
@@ -66,7 +72,9 @@ def add_parser(subparsers: Subparsers) -> Subparsers:
         parser.add_argument(
             "folder", nargs="?", default="rules", metavar="DIR", help="the rule folder (default: rules)"
         )
-        parser.add_argument("--time-zone", default="UTC", metavar="Z", help="the site's time zone (default: UTC)")
+        if verb == "test":
+            parser.add_argument("--test", default="", metavar="NAME", help="only this test (default: all)")
+        add_time_zone(parser)
         parser.add_argument("--format", choices=("text", "json", "github"), default="text")
         parser.add_argument("--strict", action="store_true", help="count warnings as findings")
         parser.set_defaults(run=run)
@@ -77,7 +85,7 @@ def add_parser(subparsers: Subparsers) -> Subparsers:
 def run(args: argparse.Namespace) -> int:
     """Run one verb, write its answer to standard output, and return the exit code."""
     try:
-        loaded = load_folder(Path(args.folder), args.time_zone)
+        loaded = load_folder(Path(args.folder), time_zone_of(args))
         return _VERBS[args.verb](args, loaded)
     except UsageError as error:
         sys.stderr.write(f"tuttu rules {args.verb}: {error}\n")
@@ -88,8 +96,49 @@ class UsageError(Exception):
     """The command was asked for something that is not there; the message is a whole sentence."""
 
 
+def add_time_zone(parser: argparse.ArgumentParser) -> None:
+    """Add the flag for the zone by whose clock the rules are read."""
+    parser.add_argument(
+        "--time-zone", metavar="Z", help=f"the site's time zone (default: as in {SETTINGS}, else {NO_ZONE})"
+    )
+
+
+def time_zone_of(args: argparse.Namespace) -> str:
+    """Return the zone that was asked for, else that of the site with this folder; then a reader is told which it is."""
+    if args.time_zone is not None:
+        return str(args.time_zone)
+    zone = _zone_of_site(Path(args.folder))
+    if args.format != "json":
+        how = f", as {SETTINGS} says" if zone else "; name your site's zone, as in --time-zone Europe/Helsinki"
+        sys.stderr.write(f"times are in {zone or NO_ZONE}{how}\n")
+    return zone or NO_ZONE
+
+
+def _zone_of_site(folder: Path) -> str:
+    """Return the zone of the site whose rules lie in this folder, by the settings of the working folder, or ""."""
+    if not SETTINGS.exists():
+        return ""
+    try:
+        sites = load_settings(SETTINGS, {}, {}).site
+    except StartupError:  # what is wrong with the settings is the business of `tuttu serve`
+        return ""
+    return next((s.time_zone for s in sites if s.rules and Path(s.rules).resolve() == folder.resolve()), "")
+
+
+def asked_tests(rules: RuleSet, name: str) -> Sequence[Case]:
+    """Return the tests that were asked for, without a name all; raises UsageError for one that is not there."""
+    found = [case for case in rules.tests if not name or case.name.lower() == name.lower()]
+    if name and not found:
+        names = [case.name for case in rules.tests]
+        raise UsageError(f"there is no test {quoted(name)}{did_you_mean(nearest(name, names))}")
+    return found
+
+
 def load_folder(folder: Path, time_zone: str) -> Loaded:
-    """Return a rule folder as far as it can be read; raises UsageError when there is nothing to read."""
+    """Return a rule folder as far as it can be read; raises UsageError when there is nothing to read.
+
+    A folder of tests without the rules that they are about is nothing to read either.
+    """
     try:
         files = read_rules(folder)
     except RulesError as error:
@@ -100,6 +149,9 @@ def load_folder(folder: Path, time_zone: str) -> Loaded:
         raise UsageError(f"there is no time zone {quoted(time_zone)}; write it as in Europe/Helsinki") from error
     today = calendar.local(time.time_ns() // 1_000_000).date()
     rules, problems = load(files, today)
+    if rules is None and _only_tests(files):
+        whole = "" if folder == folder.parent else f", such as {folder.parent}"
+        raise UsageError(f"{folder} holds only tests; name the folder that holds the rules as well{whole}")
     plan = None
     try:
         plan = None if rules is None else compile_rules(rules, time_zone)
@@ -134,7 +186,7 @@ def _test(args: argparse.Namespace, loaded: Loaded) -> int:
         return check(args, loaded)
     results = [
         replace(result, where=str(loaded.folder / result.where))
-        for result in rule_tests.run(loaded.plan, loaded.rules.tests)
+        for result in rule_tests.run(loaded.plan, asked_tests(loaded.rules, args.test))
     ]
     failed = sum(not result.passed for result in results)
     # What could be better in the rules is the business of `check`, unless it is to fail the run.
@@ -182,6 +234,11 @@ def _escaped(text: str, ends: str = ":,") -> str:
     for sign in f"%\r\n{ends}":
         text = text.replace(sign, f"%{ord(sign):02X}")
     return text
+
+
+def _only_tests(files: Mapping[str, bytes]) -> bool:
+    roots = [compose(file, source)[0] for file, source in files.items()]
+    return all(isinstance(root, Map) and set(root) == {"tests"} for root in roots)
 
 
 def _counts(loaded: Loaded) -> dict[str, int]:

@@ -13,14 +13,26 @@ from pathlib import Path
 import orjson
 
 from gateway.app import clock
-from gateway.commands.rules import FINDINGS, GOOD, USAGE, Subparsers, UsageError, check, load_folder
+from gateway.commands.rules import (
+    FINDINGS,
+    GOOD,
+    USAGE,
+    Subparsers,
+    UsageError,
+    add_time_zone,
+    asked_tests,
+    check,
+    load_folder,
+    time_zone_of,
+)
 from gateway.commands.showing import asked_placements, show, show_json
-from personalize import documents, rule_tests
+from personalize import rule_tests
+from personalize.document_check import Unreadable, checked
 from personalize.explain import Explanation, as_data, explain
 from personalize.explain_text import Line, explained_lines
 from personalize.language import LANGUAGES
 from personalize.plan import Plan
-from personalize.suggest import did_you_mean, nearest, quoted
+from personalize.suggest import quoted
 from personalize.syntax import RuleSet
 from personalize.view import without_request
 from personalize.visitor_file import read_visitor
@@ -39,7 +51,7 @@ def add_parser(verbs: Subparsers) -> None:
         help="a visitor, written as in a test, or as the store keeps it; - reads it",
     )
     add_options(parser)
-    parser.add_argument("--time-zone", default="UTC", metavar="Z", help="the site's time zone (default: UTC)")
+    add_time_zone(parser)
     parser.set_defaults(run=run)
 
 
@@ -60,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    loaded = load_folder(Path(args.folder), args.time_zone)
+    loaded = load_folder(Path(args.folder), time_zone_of(args))
     plan, rules = loaded.plan, loaded.rules
     if plan is None or rules is None:
         return check(args, loaded)
@@ -88,14 +100,11 @@ def _lines(args: argparse.Namespace, found: list[tuple[str, str, Explanation]]) 
 
 
 def _of_tests(args: argparse.Namespace, plan: Plan, rules: RuleSet) -> list[tuple[str, str, Explanation]]:
-    by_name = {case.name.lower(): case for case in rules.tests}
-    if not by_name:
+    if not rules.tests:
         raise UsageError(
             "there is no test whose visitor could be shown; write one under tests:, or give --visitor FILE"
         )
-    if args.test and args.test.lower() not in by_name:
-        raise UsageError(f"there is no test {quoted(args.test)}{did_you_mean(nearest(args.test, list(by_name)))}")
-    cases = [by_name[args.test.lower()]] if args.test else rules.tests
+    cases = asked_tests(rules, args.test)
     asked = asked_placements(plan, args.placement)
     return [("test", case.name, explain(plan, *rule_tests.visitor_of(plan, case), asked)) for case in cases]
 
@@ -107,10 +116,10 @@ def _of_file(args: argparse.Namespace, plan: Plan, rules: RuleSet) -> list[tuple
     stored = _document(source)
     if stored is not None:
         try:
-            profile = documents.decode(stored)
-            return [("visitor", name, explain(plan, profile, without_request(profile), clock(), asked))]
-        except (TypeError, ValueError, LookupError, AttributeError) as error:
-            raise UsageError(f"{name} is no profile as the store keeps it: {error}") from error
+            profile = checked(stored)
+        except Unreadable as error:
+            raise UsageError(f"{name} is no profile that can be read: {error}") from error
+        return [("visitor", name, explain(plan, profile, without_request(profile), clock(), asked))]
     case, problems = read_visitor(name, source, rules)
     if case is None:
         if args.format == "json":
@@ -123,9 +132,14 @@ def _of_file(args: argparse.Namespace, plan: Plan, rules: RuleSet) -> list[tuple
 
 def _read(file: str) -> tuple[str, bytes]:
     try:
-        return ("stdin", sys.stdin.buffer.read()) if file == "-" else (file, Path(file).read_bytes())
+        return ("stdin", sys.stdin.buffer.read()) if file == "-" else (_named(file), Path(file).read_bytes())
     except OSError as error:
         raise UsageError(f"the file {quoted(file)} cannot be read: {error.strerror}") from error
+
+
+def _named(file: str) -> str:
+    """Return the file's name as text, also where it is no UTF-8."""
+    return file.encode(errors="backslashreplace").decode()
 
 
 def _document(source: bytes) -> bytes | None:

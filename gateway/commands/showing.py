@@ -17,6 +17,8 @@ from personalize.explain_text import Line
 from personalize.plan import Plan
 from personalize.suggest import quoted, unknown
 
+_NARROWEST = 40
+_FURTHER = 4
 _STYLES = {
     "title": "bold",
     "head": "bold cyan",
@@ -35,20 +37,24 @@ def show(lines: Iterable[Line]) -> None:
         sys.stdout.writelines(f"{line}\n" for line in lines)
         return
     console = Console(highlight=False, no_color=bool(os.environ.get("NO_COLOR")))
-    for line in lines:
+    console.width = max(console.width, _NARROWEST)
+    for line in map(Line.visible, lines):
         text = Text(line.text, _STYLES[line.role])
         if line.where:
             text.append(f"  ({line.where})", "not bold dim")
         if line.role == "gap":
             console.print()
-            continue
-        # Padding, so that what does not fit goes on below the text.
-        console.print(Padding(text, (0, 0, 0, 2 * line.depth), expand=False))
+        # What does not fit goes on further in, so that no visitor's text can look like a line of its own.
+        indent = 2 * line.depth
+        for number, part in enumerate(text.wrap(console, console.width - indent - _FURTHER)):
+            part.rstrip()
+            console.print(Padding(part, (0, 0, 0, indent + (_FURTHER if number else 0)), expand=False))
 
 
 def show_json(value: Any) -> None:
-    """Write a value as JSON."""
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+    """Write a value as JSON, which is UTF-8 wherever it goes."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def asked_placements(plan: Plan, name: str) -> Sequence[str] | None:

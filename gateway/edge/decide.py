@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -25,7 +26,7 @@ from gateway.visitors import Job
 from gateway.wire import segment
 from personalize.decide import decide_in, summary_in
 from personalize.decision import Decision
-from personalize.language import ENGLISH, Language, language_of
+from personalize.language import ENGLISH, LANGUAGES, Language
 from personalize.model import Context, Facts
 from personalize.profiles import Profile
 from personalize.receipts import candidates_data
@@ -127,9 +128,15 @@ def _wants_receipts(desk: Desk, request: Request) -> bool:
 
 
 def _language(request: Request) -> Language:
-    """Return the language for the sentences of receipts: the query's `language`."""
-    asked = next((part[9:] for part in request.query.split(b"&") if part.startswith(b"language=")), b"")
-    return language_of(asked.decode("latin-1"))
+    """Return the language for the sentences of receipts: the query's `language`, of which the region does not count."""
+    asked = dict(parse_qsl(request.query.decode("latin-1"))).get("language", "en")
+    code = asked.lower().replace("_", "-").partition("-")[0]
+    if code not in LANGUAGES:
+        raise BadRequest(
+            f'reasons are not said in the language "{asked[:20]}"',
+            hint=f"ask for one of {', '.join(sorted(LANGUAGES))}",
+        )
+    return LANGUAGES[code]
 
 
 def _placements(body: dict[str, Any]) -> list[str]:

@@ -48,6 +48,9 @@ _BREATH = 200
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+){1,8}")
 """Path segments of unreserved characters (RFC 3986, section 2.3)."""
 
+_OF_PROXIES = frozenset({b"forwarded", b"via", b"x-real-ip", b"true-client-ip"})
+"""Headers that no browser sends; those of Cloudflare (`cf-…`) and `x-forwarded-…` stand for themselves."""
+
 
 @dataclass(slots=True)
 class Intake:
@@ -134,18 +137,19 @@ class Desk:
         """Tell whether somebody at this very machine looks at the built-in demo, who may see why without the token.
 
         The peer and the host that was asked for must both be loopback (a foreign name may point here: DNS
-        rebinding), and no proxy may stand in between, or the whole world would look as if it were here.
+        rebinding), and no proxy may stand in between, or the whole world would look as if it were here. A proxy that
+        adds no header at all and asks for a loopback host cannot be told from somebody here.
         """
         if not self._demo:
             return False
         client = request.scope.get("client")
-        host = request.headers.get(b"host", b"").rpartition(b":")[0]
         headers = request.headers
+        host = headers.get(b"host", b"").rpartition(b":")[0]
         return (
             client is not None
             and client[0] in ("127.0.0.1", "::1")
             and host in (b"127.0.0.1", b"localhost", b"[::1]")
-            and not any(name in headers for name in (b"x-forwarded-for", b"forwarded", b"via", b"x-real-ip"))
+            and not any(name in _OF_PROXIES or name.startswith((b"x-forwarded-", b"cf-")) for name in headers)
         )
 
     def open(self, request: Request, body: dict[str, Any]) -> Hit:

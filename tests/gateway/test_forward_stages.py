@@ -5,7 +5,9 @@ from __future__ import annotations
 from gateway.envelope import STORED, Envelope, Hit
 from gateway.pipeline import Round
 from gateway.ports import VisitorKey
+from personalize import rule_tests
 from personalize.decide import summary_in
+from personalize.loader import load
 from personalize.marks import Marks
 from personalize.model import Context, Event, Facts, stamp_of
 from personalize.profiles import Profile
@@ -67,3 +69,43 @@ def test_a_hit_whose_events_were_all_refused_notes_nothing() -> None:
     r = Round(KEY, Profile(), Marks(), NOW, 100.0)
     r.apply(one, [envelope("/hinnoittelu", 1)])
     assert r.profile == Profile()
+
+
+LADDER = """
+stages move: forward only
+stages:
+  - stage: came back
+    when: [{viewed: /a, at least: 2 times, within: 1 day}, {not: {did: Left}}]
+  - stage: bought
+    when: [{did: Bought, within: 1 day}, {viewed: /a, within: 1 day}]
+  - {stage: new}
+tests:
+  - test: reached a while ago
+    now: 2026-11-20 12:00
+    events: [6 days ago: viewed /a, 143 hours ago: viewed /a, 5 days ago: did Left, 1 hour ago: viewed /b]
+    expect: {stage: came back}
+"""
+
+
+def on_ladder(*happened: tuple[int, str, str]) -> list[object]:
+    """Return what is noted of the events (ms, kind, path or name) of one hit."""
+    ladder = plan(LADDER)
+    at = [
+        Event(kind, f"m{n}", ms, stamp_of(ms, n), what, path=what, browser=True)
+        for n, (ms, kind, what) in enumerate(happened)
+    ]  # type: ignore[arg-type]  # the kinds are written above
+    one = hit(site=site(plan=ladder), received=NOW)
+    return applied(Profile(), one, *(Envelope(n, {}, e, n.to_bytes(6, "big")) for n, e in enumerate(at))).furthest
+
+
+def test_events_that_were_kept_for_days_give_what_the_tests_beside_the_rules_say() -> None:
+    rules, problems = load({"rules.yaml": LADDER})
+    assert rules is not None, problems
+    assert [result.passed for result in rule_tests.run(plan(LADDER), rules.tests)] == [True]
+    begun = NOW - 6 * DAY
+    happened = [(begun, "page", "/a"), (begun + 1, "page", "/a"), (begun + DAY, "track", "Left"), (NOW, "page", "/b")]
+    assert on_ladder(*happened) == ["came back", begun + 1]
+
+
+def test_a_late_event_is_not_read_with_what_came_after_it() -> None:
+    assert on_ladder((NOW, "track", "Bought"), (NOW - 6 * DAY, "page", "/a")) == ["new", NOW]

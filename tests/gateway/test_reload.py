@@ -171,7 +171,7 @@ def test_a_start_with_a_bad_folder_takes_the_last_good_rules_and_says_so(folder:
     again = rules_of(folder)
     assert again.live.version == version
     assert again.refused is not None
-    assert f"version {version} stays live" in again.note()
+    assert f"version {version} stays live" in "".join(again.notes())
     assert again.report()["refused"]["problems"]
 
 
@@ -231,7 +231,7 @@ def test_the_log_names_what_starts_counting_in_the_rules_own_words(
     assert "1 segment, 1 placement; 1 test passes; counting begins now" in caplog.text
     write(folder, {"more.yaml": "segments: [{segment: new, when: [{did: [Signed Up, Asked], at least: twice}]}]"})
     caplog.clear()
-    rules.take(rules.load())
+    rules.take(rules.load(read_rules(folder)))
     assert "1 thing starts counting now: did Signed Up or Asked (more.yaml:1:34)" in caplog.text
     rules.keep()
     assert counting_since(folder.parent / "data", "demo").keys() == set(rules.live.matchers)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import gateway.supervisor
 from gateway.control import Line, open_line
 from gateway.rules_watch import NotTaken, RulesWatch
 from gateway.secrets import Secrets
@@ -27,7 +29,7 @@ def supervisor() -> Supervisor:
 async def worker(supervisor: Supervisor, number: int) -> Line:
     """Let the supervisor know one more worker, and return that worker's end of the line."""
     ours, theirs = socket.socketpair()
-    process: Any = SimpleNamespace(pid=0)
+    process: Any = SimpleNamespace(pid=7)
     known = _Worker(number, process, await open_line(ours), asyncio.Event(), asyncio.Event())
     supervisor._workers[number] = known
     return await open_line(theirs)
@@ -73,6 +75,47 @@ async def test_a_worker_that_comes_in_the_middle_is_waited_for(supervisor: Super
         line.close()
 
 
+async def test_a_worker_that_stands_still_holds_up_rules_but_no_metrics_and_fills_no_line(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway.supervisor, "PREPARED_WITHIN_S", 0.05)
+    monkeypatch.setattr(gateway.supervisor, "_REPORT_WITHIN_S", 0.05)
+    monkeypatch.setattr(gateway.supervisor, "_SILENT_S", 0.1)
+    lines = [await worker(supervisor, number) for number in (0, 1)]
+    well, stopped = supervisor._workers.values()
+    for known in (well, stopped):
+        known.ready.set()
+        known.heard = asyncio.get_running_loop().time()
+    rules = "x" * 5_000_000  # more than the line holds
+    for number in (1, 2, 3):
+        well.sent = well.prepared = number  # it has answered
+        with pytest.raises(NotTaken, match=r"worker 1 \(process 7\) had not taken them within 0.05 s"):
+            await supervisor._roll_out("demo", rules)
+    for _ in range(30):
+        async with asyncio.timeout(5):
+            await supervisor._telemetry()
+    waiting = stopped.line.writer.transport.get_write_buffer_size()
+    assert waiting < 1.1 * len(rules)
+    (note,) = [note for note in supervisor._readiness().notes if note.startswith("worker 1 ")]
+    assert note.startswith("worker 1 (process 7) has said nothing for ")
+    # It goes on: the order that it has is answered, and the next one reaches it.
+    well.sent = well.prepared = 4
+    listening = asyncio.create_task(supervisor._listen(stopped))
+    monkeypatch.setattr(gateway.supervisor, "PREPARED_WITHIN_S", 20)
+    rolling = asyncio.create_task(supervisor._roll_out("demo", "new rules"))
+    heard: list[Any] = []
+    while len(orders := [message for message in heard if "prepare" in message]) < 2:
+        heard.append(message := await lines[1].hear() or {})
+        if "prepare" in message:
+            await lines[1].say({"prepared": message["prepare"]})
+    assert [(order["prepare"], len(order["rules"])) for order in orders] == [(1, len(rules)), (4, 9)]
+    assert len(heard) < 20
+    await rolling
+    listening.cancel()
+    for line in (*lines, well.line, stopped.line):
+        line.close()
+
+
 async def test_a_worker_prepares_aside_and_swaps_only_what_it_was_told_to() -> None:
     old, new = plan(), plan("placements: [{placement: home hero, blocks: [{block: new, content: {a: b}}]}]")
     shop = site(plan=old)
@@ -84,9 +127,10 @@ async def test_a_worker_prepares_aside_and_swaps_only_what_it_was_told_to() -> N
             raise ValueError("no rules")
         return new
 
-    gateway: Any = SimpleNamespace(prepare=prepare, go_live=lambda _site, found: setattr(shop, "plan", found))
+    worker_gateway: Any = SimpleNamespace(prepare=prepare, go_live=lambda _site, found: setattr(shop, "plan", found))
     nothing: Any = None
-    answering = asyncio.create_task(_answer(line, gateway, nothing, nothing))
+    collector: Any = SimpleNamespace(resting=contextlib.nullcontext, tidy_soon=lambda: None)
+    answering = asyncio.create_task(_answer(line, worker_gateway, nothing, nothing, collector))
     await parent.say({"prepare": 1, "site": "demo", "rules": "broken"})
     assert await parent.hear() == {"prepared": 1, "error": "ValueError: no rules"}
     await parent.say({"go": 1})

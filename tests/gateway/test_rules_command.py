@@ -81,6 +81,48 @@ def test_failed_tests_are_findings(tmp_path: Path) -> None:
     assert summary == "1 test: 1 failed"
 
 
+def test_one_test_may_be_run_alone() -> None:
+    name = "a dismissed demo rests two weeks"
+    alone = rules("test", EXAMPLE, "--test", name.upper())
+    assert (alone.returncode, alone.stdout) == (0, f"ok    {name}\n1 test: good\n")
+
+
+def test_a_folder_of_tests_alone_is_no_rule_folder(tmp_path: Path) -> None:
+    for verb in ("check", "test", "explain"):
+        wrong = rules(verb, EXAMPLE / "tests")
+        assert (wrong.returncode, wrong.stdout) == (2, "")
+        assert (
+            f"tests holds only tests; name the folder that holds the rules as well, such as {EXAMPLE}" in wrong.stderr
+        )
+    (tmp_path / "a.yaml").write_text("tests: [{test: t, now: 2026-11-20 10:00, expect: {segments: s}}]\n")
+    assert rules("check", ".", cwd=tmp_path).stderr.endswith(" the folder that holds the rules as well\n")
+    (tmp_path / "b.yaml").write_text("segments: [{segment: z, when: [{country: FI}]}]\n")
+    assert 'there is no segment "s"' in rules("check", ".", cwd=tmp_path).stdout
+
+
+def test_the_time_zone_is_that_of_the_site_or_it_is_said_which(tmp_path: Path) -> None:
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "a.yaml").write_text(
+        "segments: [{segment: today, when: [{viewed: /a, within: 1 day}]}]\n"
+        "tests: [{test: t, now: 2026-11-20 01:00, events: [{90 minutes ago: viewed /a}], "
+        "expect: {not segments: today}}]\n"
+    )
+    for verb in ("check", "test", "explain"):
+        shown = rules(verb, "r", cwd=tmp_path)
+        assert (shown.returncode, shown.stderr) == (
+            0,
+            "times are in UTC; name your site's zone, as in --time-zone Europe/Helsinki\n",
+        )
+        assert rules(verb, "r", "--time-zone", "UTC", cwd=tmp_path).stderr == ""
+        assert rules(verb, "r", "--format", "json", cwd=tmp_path).stderr == ""
+    settings = tmp_path / "tuttu.toml"
+    settings.write_text('[[site]]\nkey = "a"\n[[site]]\nkey = "b"\nrules = "r"\ntime_zone = "Pacific/Kiritimati"\n')
+    assert rules("check", "./r/", cwd=tmp_path).stderr == "times are in Pacific/Kiritimati, as tuttu.toml says\n"
+    assert "in UTC; " in rules("check", tmp_path / "r", cwd=ROOT).stderr
+    settings.write_text("[[site]]\nkye = 1\n")
+    assert "in UTC; " in rules("check", "r", cwd=tmp_path).stderr
+
+
 def test_paths_are_printed_as_the_folder_was_given(tmp_path: Path) -> None:
     (tmp_path / "rules" / "tests").mkdir(parents=True)
     (tmp_path / "rules" / "tests" / "a.yaml").write_text("segmnts: []\n")
@@ -143,6 +185,7 @@ def test_explain_shows_a_tests_visitor() -> None:
         (["check", "EMPTY"], "holds no rule files"),
         (["check", str(EXAMPLE), "--time-zone", "Helsinki"], 'there is no time zone "Helsinki"'),
         (["explain", str(EXAMPLE), "--test", "a dismissed demo rests two week"], "did you mean"),
+        (["test", str(EXAMPLE), "--test", "a dismissed demo rests two week"], "did you mean"),
         (["chekc"], "invalid choice"),
         ([], "required"),
     ],
@@ -159,7 +202,7 @@ def test_wrong_usage_is_told_apart_from_findings(args: list[str], said: str, tmp
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     for _ in range(3):
         done = subprocess.run(
-            ["bash", "-c", f"{sys.executable} -m gateway rules explain {EXAMPLE} | head -1"],
+            ["bash", "-c", f"{sys.executable} -m gateway rules explain {EXAMPLE} --time-zone UTC | head -1"],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -13,6 +13,8 @@ import httpx
 import orjson
 import pytest
 
+from gateway.ports import VisitorKey
+from gateway.store import keys
 from gateway.store.folder import socket_path
 from tests.integration.process import Gateway
 
@@ -54,7 +56,8 @@ def test_a_real_visitor_is_explained_by_the_rules_that_are_live(gateway: Gateway
     shown = explain(gateway, cookie)
     assert (shown.returncode, shown.stderr) == (0, "")
     lines = shown.stdout.splitlines()
-    assert lines[0] == f"visitor a:{cookie.partition('.')[0]}"
+    version = httpx.get(f"{gateway.internal}/rules").json()["sites"]["demo"]["version"]
+    assert lines[0] == f"visitor a:{cookie.partition('.')[0]}, rules {version}"
     assert "score engagement 16, halves every 14 days  (scoring.yaml:3:5)" in lines
     assert "temperature warm" in lines
     finnish = explain(gateway, f"__Host-tuttu_id={cookie}", "--language", "fi", "--placement", "home hero").stdout
@@ -144,3 +147,32 @@ def test_what_cannot_be_explained_is_said_with_what_to_do(gateway: Gateway, tmp_
     address = explain(gateway, "x", "--redis", "http://user:secret@host")
     assert address.returncode == 1
     assert "secret" not in address.stderr
+    assert "unix:///path/to/socket, redis://" in address.stderr
+    for name in ("\udcff", "known:\udcff"):
+        no_text = explain(gateway, name)
+        assert (no_text.returncode, no_text.stdout) == (2, "")
+        assert no_text.stderr == (
+            "tuttu explain: the visitor's name is not written in UTF-8; a cookie's value and a user id are\n"
+        )
+
+
+def test_what_is_no_profile_in_the_store_is_said(gateway: Gateway) -> None:
+    name = keys.visitor_name(VisitorKey("demo", "a", "broken"))
+    key = keys.profile_prefix(keys.partition_of(name.encode())) + name
+    said = {
+        b'{"r":"1","f":1,"t":5}': "the stored profile cannot be read: it is damaged at t: ",
+        b'{"r":"1","f":1,"h":["customer",1e300]}': "the stored profile cannot be read: it is damaged at h.1: ",
+        b'{"r":"1","f":99}': "the stored profile cannot be read: it has the format 99, and this release reads",
+    }
+    store = gateway.store()
+    for document, why in said.items():
+        store.set(key, document)
+        refused = explain(gateway, "broken")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr.startswith(f"tuttu explain: {why}")
+    store.delete(key)
+    store.hset(key, "a", "b")
+    refused = explain(gateway, "broken")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"has no profile under the key {key} but something else" in refused.stderr
+    store.delete(key)

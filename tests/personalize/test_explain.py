@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from personalize import rule_tests
 from personalize.explain import Explanation, as_data, explain
 from personalize.explain_scores import explained_score, shares
-from personalize.explain_text import explained_lines, score_lines
+from personalize.explain_text import decision_lines, explained_lines, score_lines
 from personalize.language import LANGUAGES, Language
 from personalize.loader import load
+from personalize.phrasing import TIMES
 from personalize.plan import Plan, compile_rules
 from personalize.receipts import packed
 from tests.fakes.visitor import Visitor, plan_of
@@ -56,6 +57,7 @@ def test_an_explanation_reads_as_plain_lines() -> None:
         "",
         "placement hero: offer (rule)",
         "  won  offer: It is the first that fits.  (rules.yaml:9:14)",
+        '    title: "x"',
         '  lost hello: Stands after "offer", which fits.  (rules.yaml:9:79)',
     ]
 
@@ -88,8 +90,57 @@ def test_an_explanation_is_data_too() -> None:
     assert offer["unmet"]["actual"] == [{"segment": "keen", "lacking": lacking}]
     assert (hello["because"], hello["unmet"], hello["other"]) == ("fallback", None, None)
     lines = list(map(str, explained_lines(explained(visitor, ["hero", "nowhere"]))))
-    assert lines[0] == "2026-11-20 10:00, 0 visits, profile not read: the visitor has not allowed personalization"
+    assert lines[:2] == [
+        "2026-11-20 10:00",
+        (
+            "The profile was not read, because the visitor has not allowed personalization: "
+            "what they did, visits, traits and products count as missing."
+        ),
+    ]
     assert lines[-1] == "placement nowhere: no such placement (unknown)"
+
+
+NESTED = """
+segments:
+  - {segment: buyer, when: [{did: buy}]}
+  - {segment: keen, when: [{viewed: /a}, {in segment: buyer}]}
+stages: [{stage: customer, when: [{in segment: keen}]}, {stage: looker}]
+placements:
+  - placement: hero
+    blocks:
+      - {block: offer, when: [{any of: [{in segment: [keen, buyer]}, {country: FI}]}], content: {title: x}}
+      - {block: other, when: [not: {in segment: buyer}, none of: [{viewed: /a}]], content: {title: x}}
+      - {block: hello, content: {title: y}}
+"""
+
+
+def test_in_a_whole_explanation_each_segment_says_once_what_is_lacking() -> None:
+    visitor = Visitor(plan_of(NESTED), country="SE").viewed("/a")
+    lines = [str(line).partition("  (rules")[0] for line in explained_lines(explained(visitor))]
+    assert "segment buyer: not in it, lacks did buy (is: never)" in lines
+    assert "segment keen: not in it, lacks in segment buyer (is: not in it)" in lines
+    assert "  customer: lacks in segment keen (is: not in it)" in lines
+    assert ("  lost offer: Needs any of (in segment keen or buyer (is: not in it); country FI (is: SE)).") in lines
+    (decision,) = explained(visitor).decisions
+    alone = "\n".join(map(str, decision_lines(decision)))
+    assert "keen: not in it, lacks in segment buyer (is: not in it, lacks did buy (is: never))" in alone
+    assert "title" not in alone
+    bought = [str(line) for line in explained_lines(explained(visitor.did("buy")), LANGUAGES["en"])]
+    assert [line for line in bought if line.startswith("segment")] == [
+        "segment buyer: in it  (rules.yaml:3:5)",
+        "segment keen: in it  (rules.yaml:4:5)",
+    ]
+
+
+def test_the_finished_content_is_shown_under_the_winner() -> None:
+    content = "{title: 'Hello {{ trait.name | you }}', points: [a, 2], text: " + "x" * 200 + "}"
+    plan = plan_of(f"placements: [{{placement: hero, blocks: [{{block: hello, content: {content}}}]}}]")
+    lines = list(map(str, explained_lines(explained(Visitor(plan).is_known_by(name="A\x1b[2J\nB")))))
+    assert lines[-3:] == [
+        r'    title: "Hello A\u001b[2J\nB"',
+        '    points: ["a",2]',
+        f'    text: "{"x" * 99}\N{HORIZONTAL ELLIPSIS}',
+    ]
 
 
 SHAPES = """
@@ -151,6 +202,51 @@ def test_the_log_keeps_the_parts_of_logic_and_of_segments() -> None:
     ]
 
 
+# -- what any browser may send -----------------------------------------------------------------------------------------
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31mbasic\r\n  won needs plan: First that fits.\u2028\u202e\u2066\u200f\x7f"
+SEEN = (
+    "\\x1b]0;owned\\x07\\x1b[2J\\x9b31mbasic\\x0d\\x0a  won needs plan: First that fits."
+    "\\u2028\\u202e\\u2066\\u200f\\x7f"
+)
+TRUSTING = plan_of("""
+placements:
+  - placement: hero
+    blocks:
+      - {block: by plan, when: [{trait: plan, is: pro}], content: {title: x}}
+      - {block: by name, when: [{company: {name: Acme}}], content: {title: x}}
+      - {block: by product, when: [{owns: basic}], content: {title: x}}
+      - {block: not for some, not for owners of: "*basic*", content: {title: x}}
+      - {block: greeting, content: {title: "{{ trait.plan | you }}"}}
+""")
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_what_a_terminal_would_obey_is_seen_as_an_escape(code: str) -> None:
+    visitor = Visitor(TRUSTING).is_known_by(plan=HOSTILE, owns=[HOSTILE]).works_at(name=HOSTILE)
+    found = explained(visitor)
+    lines = list(map(str, explained_lines(found, LANGUAGES[code])))
+    assert not [sign for sign in "".join(lines) if sign != " " and not sign.isprintable()]
+    about = {name: line for line in lines for name in TRUSTING.blocks if f" {name}:" in line}
+    assert SEEN in about["by plan"]
+    assert SEEN in about["by name"]
+    assert SEEN.lower() in about["by product"]
+    assert SEEN.lower() in about["not for some"]
+    assert len(lines) == 9
+    first = as_data(found, LANGUAGES[code])["decisions"][0]["candidates"][0]
+    assert first["unmet"]["actual"] == HOSTILE
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_long_value_is_cut_for_readers_and_whole_for_programs(code: str) -> None:
+    visitor = Visitor(TRUSTING).is_known_by(plan="p" * 900, owns=["b" * 150, "c" * 150])
+    found = explained(visitor)
+    by_plan, by_name, by_product = list(map(str, explained_lines(found, LANGUAGES[code])))[3:6]
+    assert f" {'p' * 200}\N{HORIZONTAL ELLIPSIS})." in by_plan
+    assert "\N{HORIZONTAL ELLIPSIS}" not in by_name
+    assert f"{'c' * 48}\N{HORIZONTAL ELLIPSIS})." in by_product
+    assert as_data(found)["decisions"][0]["candidates"][0]["unmet"]["actual"] == "p" * 900
+
+
 # -- points that add up -----------------------------------------------------------------------------------------------
 ADDING = plan_of("""
 scores:
@@ -202,6 +298,32 @@ def printed_numbers_add_up(language: Language, lines: list[str]) -> None:
     assert sum(shown) == printed
     if of_days and language is LANGUAGES["en"]:  # the country has no days
         assert sum(of_days) == printed - 20
+
+
+GIVES = st.one_of(
+    st.sampled_from([-1 / 3, -0.333333333, 0.1, 8, 1e9, -1e9, 999_999_999.99, 1e-7]),
+    st.floats(-1e9, 1e9).filter(lambda points: points == 0 or abs(points) > 1e-9),
+)
+
+
+@given(GIVES, st.integers(1, 30), VISITS)
+def test_the_shown_factors_of_a_day_multiply_to_its_shown_points(
+    points: float, half_life: int, visits: list[tuple[str, int, int]]
+) -> None:
+    rules = f"scores: [{{score: s, half-life: {half_life} days, points: [{{give: {points:.15f}, for viewed: /*}}]}}]"
+    visitor = Visitor(plan_of(rules))
+    for page, days, times in visits:
+        visitor.viewed(f"/{page}", days=days, times=times)
+    found = explained_score("score", visitor.plan.scores["s"], visitor.view())
+    each = found.lines[0].written.points
+    for language in LANGUAGES.values():
+        for day in found.lines[0].by_day:
+            factors, _, shown = language.day(day, each).partition("  ")[2].partition(" = ")
+            count, *others = re.sub(r" \(.*\)", "", factors).strip().split(f" {TIMES} ")
+            product = math.prod(map(number, others), start=Fraction(count))
+            rounded = abs(number(shown) - Fraction(day.points)) < Fraction(1, 200)  # else it was shared the other way
+            near = Fraction(1, 200) if rounded else Fraction(1, 100)
+            assert abs(product - number(shown)) <= near + abs(product) / 10**15, language.day(day, each)
 
 
 def number(text: str) -> Fraction:

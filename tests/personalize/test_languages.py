@@ -14,39 +14,42 @@ EN, FI = LANGUAGES["en"], LANGUAGES["fi"]
 
 # What is said of each condition of VECTORS to the visitor whom it does not fit.
 SAID: dict[str, tuple[str, str]] = {
-    "{viewed: /a*}": ("viewed /a* (is: never)", "kävijä on katsonut sivua /a* (ei kertaakaan)"),
-    "{viewed: [/a, /b]}": ("viewed /a or /b (is: never)", "kävijä on katsonut sivua /a tai /b (ei kertaakaan)"),
+    "{viewed: /a*}": ("viewed /a* (is: never)", "kävijä on käynyt sivulla /a* (ei kertaakaan)"),
+    "{viewed: [/a, /b]}": ("viewed /a or /b (is: never)", "kävijä on käynyt sivulla /a tai /b (ei kertaakaan)"),
     "{viewed: /a, at least: 2 times}": (
         "viewed /a, at least twice (is: once)",
-        "kävijä on katsonut sivua /a vähintään kahdesti (kerran)",
+        "kävijä on käynyt sivulla /a vähintään kahdesti (tähän mennessä kerran)",
     ),
     "{viewed: /a, at most: 2 times}": (
         "viewed /a, at most twice (is: 3 times on 1 day)",
-        "kävijä on katsonut sivua /a enintään kahdesti (3 kertaa samana päivänä)",
+        "kävijä on käynyt sivulla /a enintään kahdesti (tähän mennessä 3 kertaa samana päivänä)",
     ),
     "{viewed: /a, at least: once, at most: twice}": (
         "viewed /a, at least once, at most twice (is: never)",
-        "kävijä on katsonut sivua /a vähintään kerran, enintään kahdesti (ei kertaakaan)",
+        "kävijä on käynyt sivulla /a vähintään kerran ja enintään kahdesti (ei kertaakaan)",
     ),
     "{viewed: /a, at least: 0 times, at most: once}": (
         "viewed /a, at least 0 times, at most once (is: twice on 1 day)",
-        "kävijä on katsonut sivua /a vähintään 0 kertaa, enintään kerran (kahdesti samana päivänä)",
+        "kävijä on käynyt sivulla /a enintään kerran (tähän mennessä kahdesti samana päivänä)",
     ),
     "{viewed: /a, within: 30 days}": (
         "viewed /a, within 30 days (is: not in these 30 days)",
-        "kävijä on katsonut sivua /a 30 päivän sisällä (ei näiden 30 päivän aikana)",
+        "kävijä on käynyt sivulla /a viimeisten 30 päivän aikana (ei näiden 30 päivän aikana)",
     ),
     "{viewed: /a, within: 1 day}": (
         "viewed /a, within 1 day (is: not today)",
-        "kävijä on katsonut sivua /a 1 päivän sisällä (ei tänään)",
+        "kävijä on käynyt sivulla /a tänään (ei tänään)",
     ),
     "{viewed: /a, at least: 2 times, across: 2 days, within: 30 days}": (
         "viewed /a, at least twice, across 2 days, within 30 days (is: 5 times on 1 day)",
-        "kävijä on katsonut sivua /a vähintään kahdesti, 2 eri päivänä, 30 päivän sisällä (5 kertaa samana päivänä)",
+        (
+            "kävijä on käynyt sivulla /a vähintään kahdesti ja vähintään 2 eri päivänä viimeisten 30 päivän aikana "
+            "(tähän mennessä 5 kertaa samana päivänä)"
+        ),
     ),
     "{viewed: /a, across: 2 days}": (
         "viewed /a, across 2 days (is: twice on 1 day)",
-        "kävijä on katsonut sivua /a 2 eri päivänä (kahdesti samana päivänä)",
+        "kävijä on käynyt sivulla /a vähintään 2 eri päivänä (tähän mennessä kahdesti samana päivänä)",
     ),
     "{did: Buy, where: {n: at least 3}}": (
         "did Buy, where n at least 3 (is: never)",
@@ -54,9 +57,12 @@ SAID: dict[str, tuple[str, str]] = {
     ),
     "{did: x, at most: once, within: 7 days}": (
         "did x, at most once, within 7 days (is: twice on 1 day)",
-        "kävijä on tehnyt toiminnon x enintään kerran, 7 päivän sisällä (kahdesti samana päivänä)",
+        (
+            "kävijä on tehnyt toiminnon x enintään kerran viimeisten 7 päivän aikana "
+            "(tähän mennessä kahdesti samana päivänä)"
+        ),
     ),
-    "not: {did: x}": ("not did x (is: once)", "kävijä ei ole tehnyt toimintoa x (kerran)"),
+    "not: {did: x}": ("not did x (is: once)", "kävijä ei ole tehnyt toimintoa x (tähän mennessä kerran)"),
     "any of: [{did: x}, {did: y}]": (
         "any of (did x (is: never); did y (is: never))",
         (
@@ -66,7 +72,7 @@ SAID: dict[str, tuple[str, str]] = {
     ),
     "none of: [{did: x}, {did: y}]": (
         "none of (did y (is: once))",
-        "mikään näistä ei pidä paikkaansa (kävijä on tehnyt toiminnon y (kerran))",
+        "mikään näistä ei pidä paikkaansa (kävijä on tehnyt toiminnon y (tähän mennessä kerran))",
     ),
     "all of: [{did: x}, {did: y}]": ("did y (is: never)", "kävijä on tehnyt toiminnon y (ei kertaakaan)"),
     "all of: [{did: x}, {did: y}, {did: z}]": ("did z (is: never)", "kävijä on tehnyt toiminnon z (ei kertaakaan)"),
@@ -76,8 +82,14 @@ SAID: dict[str, tuple[str, str]] = {
     ),
     "{stage: [Buyer]}": ("stage Buyer (is: looker)", "vaihe on Buyer (nyt looker)"),
     "{temperature: hot}": ("temperature hot (is: cold)", "lämpötila on hot (nyt cold)"),
-    "{score: effort, is: 5 to 9}": ("score effort 5 to 9 (is: 10)", "pisteet effort ovat 5\N{EN DASH}9 (nyt 10)"),
-    "{interest: topic, is: more than 2}": ("interest topic more than 2 (is: 2)", "kiinnostus topic on yli 2 (nyt 2)"),
+    "{score: effort, is: 5 to 9}": (
+        "score effort 5 to 9 (is: 10)",
+        "pisteet effort ovat välillä 5\N{EN DASH}9 (nyt 10)",
+    ),
+    "{interest: topic, is: more than 2}": (
+        "interest topic more than 2 (is: 2)",
+        "kiinnostus aiheeseen topic on yli 2 (nyt 2)",
+    ),
     "{trait: plan, is: [basic, pro]}": (
         "trait plan is basic or pro (is: missing)",
         "ominaisuus plan on basic tai pro (ei tiedossa)",
@@ -89,8 +101,8 @@ SAID: dict[str, tuple[str, str]] = {
     "{company: {industry: manu*, employees: 50 to 500}}": (
         "company industry manu*, employees 50 to 500 (is: industry manufacturing, employees missing)",
         (
-            "yrityksen toimiala on manu* ja henkilöstö on 50\N{EN DASH}500 "
-            "(toimiala manufacturing, henkilöstö ei tiedossa)"
+            "yrityksen toimiala on manu* ja henkilöstömäärä on 50\N{EN DASH}500 "
+            "(toimiala manufacturing, henkilöstömäärä ei tiedossa)"
         ),
     ),
     "{company: {crm id: A1}}": ("company crm id A1 (is: crm id missing)", "yrityksen crm id on A1 (ei tiedossa)"),
@@ -107,10 +119,10 @@ SAID: dict[str, tuple[str, str]] = {
     "{medium: [cpc, email]}": ("medium cpc or email (is: missing)", "kanava on cpc tai email (ei tiedossa)"),
     '{referrer: "*linkedin*"}': ("referrer *linkedin* (is: missing)", "viittaava sivu on *linkedin* (ei tiedossa)"),
     "{page: /tuotteet/*}": ("page /tuotteet/* (is: /tuotteet/)", "sivu on /tuotteet/* (nyt /tuotteet/)"),
-    '{bot: "*"}': ("bot * (is: missing)", "botti on * (ei tiedossa)"),
+    '{bot: "*"}': ("bot * (is: missing)", "kävijä on botti (ei ole botti)"),
     "{consent: [email, personalization]}": (
         "consent email or personalization (is: none)",
-        "lupa email tai personalization on annettu (nyt ei mitään)",
+        "lupa email tai personalization on annettu (nyt ei mitään lupaa)",
     ),
     "{consent: email}": (
         "consent email (is: analytics, personalization)",
@@ -137,7 +149,7 @@ SAID: dict[str, tuple[str, str]] = {
     "{visits: at least 2}": ("visits at least 2 (is: 1)", "käyntejä on vähintään 2 (nyt 1)"),
     "{first visit: less than 7 days ago}": (
         "first visit less than 7 days ago (is: 8 days ago)",
-        "ensimmäisestä käynnistä on alle 7 päivää (8 päivää sitten)",
+        "ensimmäisestä käynnistä on alle 7 päivää (käynti oli 8 päivää sitten)",
     ),
     "{first visit: more than 7 days ago}": (
         "first visit more than 7 days ago (is: none)",
@@ -153,23 +165,23 @@ SAID: dict[str, tuple[str, str]] = {
     ),
     "{time of day: 08:00 to 16:30}": (
         "time of day 08:00 to 16:30 (is: 16:31)",
-        "kello on 8.00\N{EN DASH}16.30 (nyt 16.31)",
+        "kello on välillä 8.00\N{EN DASH}16.30 (nyt 16.31)",
     ),
     "{time of day: 22:00 to 06:00}": (
         "time of day 22:00 to 06:00 (is: 21:59)",
-        "kello on 22.00\N{EN DASH}6.00 (nyt 21.59)",
+        "kello on välillä 22.00\N{EN DASH}6.00 (nyt 21.59)",
     ),
     "{weekday: monday to friday}": (
         "weekday monday to friday (is: saturday)",
-        "viikonpäivä on maanantai\N{EN DASH}perjantai (nyt lauantai)",
+        "viikonpäivä on väliltä maanantai\N{EN DASH}perjantai (nyt lauantai)",
     ),
     "{weekday: friday to monday}": (
         "weekday friday to monday (is: tuesday)",
-        "viikonpäivä on perjantai\N{EN DASH}maanantai (nyt tiistai)",
+        "viikonpäivä on väliltä perjantai\N{EN DASH}maanantai (nyt tiistai)",
     ),
     "{date: 2026-11-23 to 2026-11-30}": (
         "date 2026-11-23 to 2026-11-30 (is: 2026-12-01)",
-        "päivä on 23.11.2026\N{EN DASH}30.11.2026 (nyt 1.12.2026)",
+        "päivä on välillä 23.11.2026\N{EN DASH}30.11.2026 (nyt 1.12.2026)",
     ),
 }
 
@@ -177,28 +189,55 @@ SAID: dict[str, tuple[str, str]] = {
 SAID_NOT: dict[str, tuple[str, str]] = {
     "{viewed: /a, within: 30 days}": (
         "not viewed /a, within 30 days (is: once)",
-        "kävijä ei ole katsonut sivua /a 30 päivän sisällä (kerran)",
+        "kävijä ei ole käynyt sivulla /a viimeisten 30 päivän aikana (tähän mennessä kerran)",
     ),
     "{did: Buy, where: {n: at least 3}}": (
         "not did Buy, where n at least 3 (is: once)",
-        "kävijä ei ole tehnyt toimintoa Buy, jossa n on vähintään 3 (kerran)",
+        "kävijä ei ole tehnyt toimintoa Buy, jossa n on vähintään 3 (tähän mennessä kerran)",
+    ),
+    "{viewed: /a, at least: 2 times}": (
+        "not viewed /a, at least twice (is: twice on 1 day)",
+        "kävijä on käynyt sivulla /a enintään kerran (tähän mennessä kahdesti samana päivänä)",
+    ),
+    "{viewed: /a, at most: 2 times}": (
+        "not viewed /a, at most twice (is: never)",
+        "kävijä on käynyt sivulla /a vähintään 3 kertaa (ei kertaakaan)",
+    ),
+    "{viewed: /a, across: 2 days}": (
+        "not viewed /a, across 2 days (is: twice on 2 days)",
+        "kävijä on käynyt sivulla /a enintään 1 päivänä (tähän mennessä kahdesti 2 eri päivänä)",
+    ),
+    "{country: [FI, SE]}": ("not country FI or SE (is: fi)", "maa ei ole FI eikä SE (nyt fi)"),
+    '{bot: "*"}': ("not bot * (is: Googlebot)", "kävijä ei ole botti (nyt Googlebot)"),
+    "{visits: at least 2}": ("not visits at least 2 (is: 2)", "käyntejä on alle 2 (nyt 2)"),
+    "{interest: topic, is: more than 2}": (
+        "not interest topic more than 2 (is: 4)",
+        "kiinnostus aiheeseen topic on enintään 2 (nyt 4)",
+    ),
+    "{trait: seats, is: at least 5}": (
+        "not trait seats is at least 5 (is: 5)",
+        "ominaisuus seats on alle 5 tai ei tiedossa (nyt 5)",
+    ),
+    "{last visit: more than 21 days ago}": (
+        "not last visit more than 21 days ago (is: 22 days ago)",
+        "edellisestä käynnistä on enintään 21 päivää tai aiempaa käyntiä ei ole (käynti oli 22 päivää sitten)",
     ),
     "{in segment: Buyers}": ("not in segment Buyers (is: in it)", "kävijä ei ole segmentissä Buyers (mukana)"),
     "{score: effort, is: 5 to 9}": (
         "not score effort 5 to 9 (is: 5)",
-        "pisteet effort eivät ole 5\N{EN DASH}9 (nyt 5)",
+        "pisteet effort eivät ole välillä 5\N{EN DASH}9 (nyt 5)",
     ),
     "{company: {industry: manu*, employees: 50 to 500}}": (
         "not company industry manu*, employees 50 to 500 (is: industry Manufacturing, employees 120)",
         (
-            "yrityksen toimiala ei ole manu* tai henkilöstö ei ole 50\N{EN DASH}500 "
-            "(toimiala Manufacturing, henkilöstö 120)"
+            "yrityksen toimiala ei ole manu* tai henkilöstömäärä ei ole 50\N{EN DASH}500 "
+            "(toimiala Manufacturing, henkilöstömäärä 120)"
         ),
     ),
     "{owns: pro}": ("not owns pro (is: pro)", "kävijä ei omista tuotetta pro (nyt pro)"),
     "{consent: email}": (
         "not consent email (is: analytics, email, personalization)",
-        "lupa email ei ole annettu (nyt analytics, email, personalization)",
+        "lupaa email ei ole annettu (nyt analytics, email, personalization)",
     ),
     "{visitor is: known}": (
         "not visitor is known (is: new and known)",
@@ -206,7 +245,7 @@ SAID_NOT: dict[str, tuple[str, str]] = {
     ),
     "any of: [{did: x}, {did: y}]": (
         "not any of (did y (is: once))",
-        "mikään näistä ei pidä paikkaansa (kävijä on tehnyt toiminnon y (kerran))",
+        "mikään näistä ei pidä paikkaansa (kävijä on tehnyt toiminnon y (tähän mennessä kerran))",
     ),
     "none of: [{did: x}, {did: y}]": (
         "not none of (did x (is: never); did y (is: never))",
@@ -218,8 +257,8 @@ SAID_NOT: dict[str, tuple[str, str]] = {
     "all of: [{did: x}, {did: y}]": (
         "not all of (did x (is: once); did y (is: once))",
         (
-            "ainakin yksi näistä ei pidä paikkaansa "
-            "(kävijä on tehnyt toiminnon x (kerran); kävijä on tehnyt toiminnon y (kerran))"
+            "ainakin yksi näistä ei pidä paikkaansa (kävijä on tehnyt toiminnon x "
+            "(tähän mennessä kerran); kävijä on tehnyt toiminnon y (tähän mennessä kerran))"
         ),
     ),
 }
@@ -256,7 +295,7 @@ def test_the_opposite_of_a_condition_is_said_as_naturally(condition: str) -> Non
 
 
 def test_plurals_and_cases() -> None:
-    assert [FI.heading("2026-01-05 09:07", visits, "") for visits in (0, 1, 2)] == [
+    assert [FI.heading("2026-01-05 09:07", visits) for visits in (0, 1, 2)] == [
         "5.1.2026 klo 9.07, 0 käyntiä",
         "5.1.2026 klo 9.07, 1 käynti",
         "5.1.2026 klo 9.07, 2 käyntiä",
@@ -265,7 +304,7 @@ def test_plurals_and_cases() -> None:
         "{last visit: more than 1 day ago}": ("on yli 1 päivä", "last visit more than 1 day ago"),
         "{last visit: less than 90 minutes ago}": ("on alle 90 minuuttia", "last visit less than 90 minutes ago"),
         "{viewed: /a, at least: 3 times, within: 1 day}": (
-            "vähintään 3 kertaa, 1 päivän sisällä",
+            "vähintään 3 kertaa tänään",
             "at least 3 times, within 1 day",
         ),
         "{trait: n, is: -5 to 2.5}": ("on välillä -5 … 2,5", "-5 to 2.5"),
@@ -276,6 +315,59 @@ def test_plurals_and_cases() -> None:
         (compiled,) = plan_of(RULES.format(condition=condition)).segments["it"].conditions
         assert finnish in FI.condition(compiled.written)
         assert english in EN.condition(compiled.written)
+
+
+# A condition, and how it and its opposite read in Finnish.
+OPPOSITES: dict[str, tuple[str, str]] = {
+    '{viewed: "*"}': ("kävijä on käynyt jollakin sivulla", "kävijä ei ole käynyt millään sivulla"),
+    '{did: "*", within: 7 days}': (
+        "kävijä on tehnyt jonkin toiminnon viimeisten 7 päivän aikana",
+        "kävijä ei ole tehnyt mitään toimintoa viimeisten 7 päivän aikana",
+    ),
+    "{viewed: [/a, /b, /c]}": ("kävijä on käynyt sivulla /a, /b tai /c", "kävijä ei ole käynyt sivulla /a, /b eikä /c"),
+    "{viewed: /a, at most: 0 times}": (
+        "kävijä ei ole käynyt sivulla /a",
+        "kävijä on käynyt sivulla /a vähintään kerran",
+    ),
+    "{viewed: /a, at least: once}": ("kävijä on käynyt sivulla /a vähintään kerran", "kävijä ei ole käynyt sivulla /a"),
+    "{viewed: /a, across: 1 day}": (
+        "kävijä on käynyt sivulla /a vähintään 1 päivänä",
+        "kävijä ei ole käynyt sivulla /a",
+    ),
+    "{viewed: /a, at least: 1 time, at most: 4 times}": (
+        "kävijä on käynyt sivulla /a vähintään kerran ja enintään 4 kertaa",
+        "kävijä on käynyt sivulla /a 0 kertaa tai vähintään 5 kertaa",
+    ),
+    "{viewed: /a, at least: 5 times, across: 2 days, within: 7 days}": (
+        "kävijä on käynyt sivulla /a vähintään 5 kertaa ja vähintään 2 eri päivänä viimeisten 7 päivän aikana",
+        "kävijä on käynyt sivulla /a enintään 4 kertaa tai enintään 1 päivänä viimeisten 7 päivän aikana",
+    ),
+    '{did: x, where: {type: "*", n: 2 to 5}, at least: twice}': (
+        "kävijä on tehnyt toiminnon x, jossa type on tiedossa ja n on välillä 2\N{EN DASH}5, vähintään kahdesti",
+        "kävijä on tehnyt toiminnon x, jossa type on tiedossa ja n on välillä 2\N{EN DASH}5, enintään kerran",
+    ),
+    '{trait: n, is: "*"}': ("ominaisuus n on tiedossa", "ominaisuus n ei ole tiedossa"),
+    "{trait: n, is: less than 5}": ("ominaisuus n on alle 5", "ominaisuus n on vähintään 5 tai ei tiedossa"),
+    "{company: {employees: at most 50}}": (
+        "yrityksen henkilöstömäärä on enintään 50",
+        "yrityksen henkilöstömäärä on yli 50 tai ei tiedossa",
+    ),
+    "{bot: [google*, bing*]}": ("botti on google* tai bing*", "botti ei ole google* eikä bing*"),
+    '{page: "*"}': ("sivu on tiedossa", "sivu ei ole tiedossa"),
+    '{owns: "*"}': ("kävijä omistaa jonkin tuotteen", "kävijä ei omista mitään tuotetta"),
+    '{consent: "*"}': ("jokin lupa on annettu", "mitään lupaa ei ole annettu"),
+    "{visits: 3}": ("käyntejä on 3", "käyntien määrä ei ole 3"),
+    "{date: from 2026-01-01}": ("päivä on aikaisintaan 1.1.2026", "päivä on ennen 1.1.2026"),
+    "{date: until 2026-01-01}": ("päivä on viimeistään 1.1.2026", "päivä on 1.1.2026 jälkeen"),
+    '{country: [FI, SE, EE, "NO"]}': ("maa on FI, SE, EE tai NO", "maa ei ole FI, SE, EE eikä NO"),
+}
+
+
+@pytest.mark.parametrize("condition", OPPOSITES)
+def test_the_opposite_of_a_limit_is_a_limit_in_finnish(condition: str) -> None:
+    rules = (RULES.format(condition=condition), RULES.format(condition=f"not: {condition}"))
+    said = (FI.condition(plan_of(text).segments["it"].conditions[0].written) for text in rules)
+    assert tuple(said) == OPPOSITES[condition]
 
 
 def test_a_request_without_facts_has_no_value_to_show() -> None:

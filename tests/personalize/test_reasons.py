@@ -49,7 +49,7 @@ LIMITS: list[tuple[str, str, int, str, str]] = [
         "",
         0,
         "Not for owners of pro or p*; the visitor owns plus and pro.",
-        "Ei tuotteen pro tai p* omistajille; kävijä omistaa: plus ja pro.",
+        "Ei tuotteiden pro tai p* omistajille; kävijä omistaa: plus ja pro.",
     ),
     (
         "show at most: once per week",
@@ -213,9 +213,7 @@ def test_reasons_and_unread_profiles_are_said(language: object) -> None:
     reasons = [spoken.reason(reason) for reason in get_args(Reason)]
     assert all(reasons)
     assert len(set(reasons)) == len(reasons)
-    unread = [
-        spoken.heading("2026-11-20 10:00", 0, code) for code in get_args(get_type_hints(Context)["unread"]) if code
-    ]
+    unread = [spoken.unread(code) for code in get_args(get_type_hints(Context)["unread"]) if code]
     assert len(set(unread)) == 3
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from personalize.errors import Problem, RulesInvalid
-from personalize.loader import SECTIONS, load
+from personalize.loader import MAX_SEARCHED, SECTIONS, load
 from personalize.words import MAX_PROBLEMS, Words
 
 ROOT = Path(__file__).parents[1] / "vectors" / "rules-example"
@@ -45,7 +45,31 @@ def test_errors_of_all_files_are_reported_in_one_run_in_order() -> None:
         'scoring.yaml:4:16: "14 dayz" is not a length of time such as "30 days"; did you mean "days"?',
         'scoring.yaml:7:10: "gives" is not a word of an item of points; did you mean "give"?',
         'segments.yaml:5:76: "30 dayz" is not a length of time such as "30 days"; did you mean "days"?',
-    ], "names are not missed while one file cannot be read"
+        'tests/demo.yaml:12:14: there is no stage "comparing"; did you mean "comparison"?',
+    ]
+
+
+def test_a_name_that_may_stand_in_a_file_that_cannot_be_read_is_not_missed_and_that_is_said() -> None:
+    placements = "placements: [{placement: p, blocks: [{block: b, when: [{in segment: %s}]}, {block: c}]}]"
+    broken = "segments:\n- segment: heavy\n  users: [\n"
+    said_of = {}
+    for name in ("heavy users", "Heavy  Users", "light users"):
+        _, problems = load({"a.yaml": broken.replace("\n  users", " users"), "b.yaml": placements % name})
+        said_of[name] = [f"{problem.file} {problem.message}" for problem in problems]
+    opened = "a.yaml this colon does not fit: the line is indented wrongly, or its text needs quotes"
+    waits = f"{opened}; names that may be declared in this file are checked once it can be read"
+    assert said_of == {
+        "heavy users": [waits],
+        "Heavy  Users": [opened, 'b.yaml there is no segment "Heavy Users"'],
+        "light users": [opened, 'b.yaml there is no segment "light users"'],
+    }
+
+
+def test_of_a_large_file_or_one_in_another_encoding_every_name_may_come() -> None:
+    placements = "placements: [{placement: p, blocks: [{block: b, when: [{in segment: a}]}, {block: c}]}]"
+    for broken in ("# " + "x" * MAX_SEARCHED + "\nsegments: [", "segments: [ä".encode("latin-1")):
+        _, problems = load({"a.yaml": broken, "b.yaml": placements})
+        assert [problem.file for problem in problems] == ["a.yaml"]
 
 
 def test_all_errors_of_one_item_are_reported() -> None:

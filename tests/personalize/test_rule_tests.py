@@ -69,7 +69,7 @@ def test_a_failure_explains_itself() -> None:
     slot, score = result.failures
     assert slot.explanation[:2] == (
         "placement slot: hello (fallback)",
-        "  lost offer: Needs visits 3 (is: 0).  (rules.yaml:8:61)",
+        "  lost offer: Needs visits 3 (is: 1).  (rules.yaml:8:61)",
     )
     assert score.explanation == ("score s 0  (rules.yaml:2:10)",)
 
@@ -103,16 +103,102 @@ def test_absent_consent_is_consent_to_everything_the_rules_ask_for() -> None:
 
 
 def test_visits_say_how_many_there_were_with_those_of_the_events() -> None:
-    events = "events: [{1 hour ago: viewed /b}, {10 days ago: viewed /b}]"
+    events = "events: [{20 minutes ago: viewed /b}, {10 days ago: viewed /b}]"
     assert failures(f"visitor: {{visits: 3}}, {events}, expect: {{slot: offer}}") == []
     assert failures(f"visitor: {{visits: 1}}, {events}, expect: {{slot: offer}}") == [("slot", "offer", "hello")]
     assert failures("visitor: {visits: 3}, expect: {slot: offer}") == []
 
 
+WHO = """
+segments:
+  - {segment: new, when: [{visitor is: new}, {first visit: less than 1 minutes ago}, {visits: 1}]}
+  - {segment: returning, when: [{visitor is: returning}, {last visit: less than 2 days ago}, {visits: 2}]}
+  - {segment: known, when: [{visitor is: known}]}
+  - {segment: anonymous, when: [{visitor is: anonymous}]}
+tests:
+"""
+
+
+def segments(story: str) -> set[str]:
+    test = f"  - {{test: t, now: 2026-11-20 10:00, {story}expect: {{segments: known}}}}\n"
+    rules, problems = load({"rules.yaml": WHO + test})
+    assert rules is not None, problems
+    plan = compile_rules(rules, "UTC")
+    view = View(plan, *rule_tests.visitor_of(plan, rules.tests[0]))
+    return {segment.name for segment in plan.segments.values() if segment.holds(view)}
+
+
+@pytest.mark.parametrize(
+    ("story", "found"),
+    [
+        ("", {"new", "anonymous"}),
+        ("visitor: {visits: 1}, ", {"new", "anonymous"}),
+        ("events: [{1 day ago: viewed /a}], ", {"returning", "anonymous"}),
+        ("events: [{1 day ago: did x}, {5 minutes ago: viewed /a}], ", {"returning", "anonymous"}),
+        ("events: [{1 day ago: viewed /a}], visitor: {visits: 2}, ", {"returning", "anonymous"}),
+        ("events: [{31 minutes ago: viewed /a}], ", {"returning", "anonymous"}),
+        ("events: [{29 minutes ago: viewed /a}, {0 minutes ago: viewed /a}], ", {"anonymous"}),
+    ],
+)
+def test_now_is_the_moment_of_a_visit_as_on_the_site(story: str, found: set[str]) -> None:
+    assert segments(story) == found
+
+
+def test_without_consent_no_visit_is_counted() -> None:
+    rules, problems = load(
+        {
+            "rules.yaml": WHO
+            + "  - {test: t, now: 2026-11-20 10:00, visitor: {consent: []}, expect: {segments: known}}\n"
+        }
+    )
+    assert rules is not None, problems
+    profile, _, _ = rule_tests.visitor_of(compile_rules(rules, "UTC"), rules.tests[0])
+    assert (profile.visits, profile.first_visit) == ([], 0)
+
+
+def test_a_known_visitor_can_be_tested() -> None:
+    assert segments("visitor: {visitor is: known}, ") == {"new", "known"}
+    assert segments("visitor: {visitor is: Anonymous}, ") == {"new", "anonymous"}
+    for kind, said in (
+        ("new", 'rules.yaml:8:60: "new" follows from the visits: write visits: 1 instead'),
+        ("returning", 'rules.yaml:8:60: "returning" follows from the visits: write visits: 2 instead'),
+        ("knwon", 'rules.yaml:8:60: "knwon" is not what a visitor can be in a test; did you mean "known"?'),
+    ):
+        test = f"  - {{test: t, now: 2026-11-20 10:00, visitor: {{visitor is: {kind}}}, expect: {{segments: known}}}}\n"
+        rules, problems = load({"rules.yaml": WHO + test})
+        assert rules is None
+        assert [str(problem) for problem in problems if problem.level == "error"] == [said]
+
+
+@pytest.mark.parametrize(("times", "points"), [("1", 5), ("once", 5), ("Twice", 10), ("3 times", 15), ("3", 15)])
+def test_times_are_a_number_or_a_count(times: str, points: int) -> None:
+    assert failures(f"events: [{{1 day ago: viewed /a, times: {times}}}], expect: {{score s: {points}}}") == []
+
+
+@pytest.mark.parametrize("times", ["0", "0 times", "1001 times", "1001", "1.5", "thrice"])
+def test_other_times_are_refused(times: str) -> None:
+    event = f"{{1 day ago: did x, times: {times}}}"
+    test = f"  - {{test: t, now: 2026-11-20 10:00, events: [{event}], expect: {{score s: 1}}}}"
+    rules, problems = load({"rules.yaml": RULES + test})
+    assert rules is None
+    assert any(times in problem.message for problem in problems)
+
+
+def test_a_failure_says_that_the_profile_was_not_read() -> None:
+    (result,) = results("  - {test: t, now: 2026-11-20 10:00, visitor: {consent: []}, expect: {segments: here}}\n")
+    assert result.failures[0].explanation == (
+        (
+            "The profile was not read, because the visitor has not allowed personalization: "
+            "what they did, visits, traits and products count as missing."
+        ),
+        "segment here: not in it, lacks viewed /a (is: never)",
+    )
+
+
 def test_reactions_of_blocks_are_events_too() -> None:
     clicked = "also: [{1 hour ago: clicked offer}]"
     assert failures(f"visitor: {{visits: 3}}, {clicked}, expect: {{slot: hello}}") == []
-    late = "also: [{2 days ago: clicked offer}, {1 hour ago: shown offer}]"
+    late = "also: [{2 days ago: clicked offer}, {10 minutes ago: shown offer}]"
     assert failures(f"visitor: {{visits: 3}}, {late}, expect: {{slot: offer}}") == []
 
 

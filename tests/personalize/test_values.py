@@ -116,6 +116,85 @@ def test_a_text_that_is_no_such_phrase_is_refused_with_a_sentence(
     assert said in str(refused.value)
 
 
+LENGTH = 'is not a length of time such as "30 days"'
+CAP = 'is not a cap such as "5 times per week" or "once ever"'
+RANGE = 'is not a number such as 5, "at least 5" or "5 to 9"'
+AGO = 'is not a time such as "more than 21 days ago"'
+MOMENT = 'is not a date such as 2026-11-23 or "2026-11-23 10:00"'
+DATES = 'is not a date or a range such as "2026-11-23 to 2026-11-30"'
+DIFFER = f"{LENGTH}: months and years are not all alike, so write"
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "said"),
+    [
+        (v.parse_length, "3 months", f'{DIFFER} "90 days"'),
+        (v.parse_length, "a month", f'{DIFFER} "30 days"'),
+        (v.parse_length, "1 year", f'{DIFFER} "365 days"'),
+        (v.parse_length, "3 yeers", LENGTH),
+        (v.parse_length, "30", f'{LENGTH}; did you mean "30 days"?'),
+        (v.parse_length, "two days", f'{LENGTH}; did you mean "2 days"?'),
+        (v.parse_length, "an hour", f'{LENGTH}; did you mean "1 hour"?'),
+        (v.parse_length, "2h", f'{LENGTH}; did you mean "2 hours"?'),
+        (v.parse_count, "at least 3 times", 'is not a count such as "once" or "3 times"; did you mean "3 times"?'),
+        (v.parse_count, "3x", 'is not a count such as "once" or "3 times"; did you mean "3 times"?'),
+        (v.parse_cap, "3 per week", f'{CAP}; did you mean "3 times per week"?'),
+        (v.parse_cap, "1 per day", f'{CAP}; did you mean "once per day"?'),
+        (v.parse_cap, "once a week", f'{CAP}; did you mean "once per week"?'),
+        (v.parse_cap, "3x/week", f'{CAP}; did you mean "3 times per week"?'),
+        (v.parse_cap, "at most twice every 2 weeks", f'{CAP}; did you mean "twice per 2 weeks"?'),
+        (v.parse_cap, "once per month", f'{CAP}; did you mean "once per 30 days"?'),
+        (v.parse_range, "at least 3 times", f'{RANGE}; did you mean "at least 3"?'),
+        (v.parse_range, "3 times", f'{RANGE}; did you mean "3"?'),
+        (v.parse_range, "> 5", f'{RANGE}; did you mean "more than 5"?'),
+        (v.parse_range, "=< 5", f'{RANGE}; did you mean "at most 5"?'),
+        (v.parse_range, "5 or more", f'{RANGE}; did you mean "at least 5"?'),
+        (v.parse_range, "9-5", RANGE),
+        (v.parse_ago, "within 7 days", f'{AGO}; did you mean "less than 7 days ago"?'),
+        (v.parse_ago, "in the last week", AGO),
+        (v.parse_ago, "last 7 days", f'{AGO}; did you mean "less than 7 days ago"?'),
+        (v.parse_ago, "at least a week ago", f'{AGO}; did you mean "more than 1 week ago"?'),
+        (v.parse_ago, "within few days", AGO),
+        (
+            v.parse_ago,
+            "21 days ago",
+            'needs "more than" or "less than" before it: write "more than 21 days ago" or "less than 21 days ago"',
+        ),
+        (t.parse_moment, "15.2.2027", f'{MOMENT}; did you mean "2027-02-15"?'),
+        (t.parse_moment, "2027-3-1 10:00", f'{MOMENT}; did you mean "2027-03-01 10:00"?'),
+        (t.parse_moment, "2/15/2027", f'{MOMENT}; did you mean "2027-02-15"?'),
+        (t.parse_moment, "15/2/2027", f'{MOMENT}; did you mean "2027-02-15"?'),
+        (t.parse_moment, "31.2.2027", MOMENT),
+        (t.parse_moment, "2/3/2027", "may mean two dates; write year, month and day, as in 2026-11-23"),
+        (t.parse_date_range, "from 1.2.2027", f'{DATES}; did you mean "2027-02-01"?'),
+        (t.parse_date_range, "2027-02-01 - 2027-02-05", f'{DATES}; did you mean "2027-02-01 to 2027-02-05"?'),
+        (
+            t.parse_daily_range,
+            "08:00-16:30",
+            'is not a time of day such as "08:00 to 16:30"; did you mean "08:00 to 16:30"?',
+        ),
+        (
+            t.parse_weekday_range,
+            "monday-friday",
+            'is not a weekday or a range such as "monday to friday"; did you mean "monday to friday"?',
+        ),
+    ],
+)
+def test_what_is_said_in_another_way_is_told_in_the_words_of_the_rules(
+    parse: Callable[[str], Any], text: str, said: str
+) -> None:
+    with pytest.raises(PhraseError) as refused:
+        parse(text)
+    start, _, sentence = str(refused.value).partition('" ')
+    assert start.removeprefix('"') in text
+    assert sentence == said
+
+
+def test_no_more_days_are_offered_than_are_possible() -> None:
+    with pytest.raises(PhraseError, match=r'so write "45 days", the longest that is possible here$'):
+        v.parse_length("2 months", 45)
+
+
 def test_digits_of_other_scripts_are_no_numbers() -> None:
     with pytest.raises(PhraseError):
         v.parse_number("\u0665")

@@ -64,7 +64,7 @@ def test_every_key_and_value_knows_its_place() -> None:
         ("a: [b\n", "1:4", "this [ has no ]"),
         ("a: {b: c\nd: e\n", "1:4", "this { has no }"),
         ("a: {b: Tarjous # 1}\n", "1:4", "this { has no }"),
-        ("a: 'b\n", "1:4", "this quote is never closed"),
+        ("a: 'b\n", "1:4", "the quote that opens here is never closed"),
         ("a: b: c\n", "1:5", "this colon does not fit"),
         ("a:\n  b: 1\n c: 2\n", "3:2", "check its indentation"),
         ("a:\n  - b\n  c: d\n", "3:3", 'starts with "- " is wanted'),
