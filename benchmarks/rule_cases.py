@@ -178,7 +178,7 @@ def _why(number: int, reason: str) -> str:
 
 # -- many files -----------------------------------------------------------------------------------------------------
 def files() -> dict[str, str]:
-    """Return 200 rule files as a site may have them: a segment, a score and a placement of three blocks each.
+    """Return 200 rule files as a site may have them: a segment, a score and a placement of two blocks each.
 
     Each has other conditions, so that hardly two of them are of one shape and what one costs is paid by all.
     """
@@ -186,13 +186,13 @@ def files() -> dict[str, str]:
 
 
 def _kinds(number: int) -> dict[str, str]:
-    """Return four of the conditions, other ones for each file."""
-    places = (number, number // len(_KINDS), number * 5 + 2, number * 7 + 4)
+    """Return three of the conditions, other ones for each file."""
+    places = (number, number // len(_KINDS), number * 5 + 2)
     chosen = dict.fromkeys(_KINDS[place % len(_KINDS)].format(n=number) for place in places)
     spare = (kind.format(n=number) for kind in _KINDS)
     while len(chosen) < len(places):
         chosen[next(spare)] = None
-    return dict(zip("abcd", chosen, strict=True))
+    return dict(zip("abc", chosen, strict=True))
 
 
 _KINDS = [
@@ -229,13 +229,9 @@ placements:
           - {{in segment: keen on {n}}}
           - {{score: area {n}, is: at least 10}}
           - {b}
+          - {c}
         rest after dismiss: 14 days
         content: {{title: "Hei {{{{ first_name | sinä }}}}", link: /area{n}/offer}}
-      - block: second offer {n}
-        when:
-          - {c}
-          - {d}
-        content: {{title: "Katso myös", link: /area{n}/more}}
       - block: welcome {n}
         content: {{title: "Tervetuloa", link: /area{n}}}
 """

@@ -16,7 +16,7 @@ from personalize.scope import Scope
 from personalize.shortlist import Shortlist
 from personalize.view import View
 
-_FEW = 6
+_FEW = 8
 """So many blocks are asked one after the other in less time than a shortlist takes."""
 
 

@@ -88,7 +88,7 @@ def _numbers_in(blocks: int) -> Iterator[int]:
 class _Texts:
     """Blocks by the texts that a visitor must have in one place, or must not have there."""
 
-    __slots__ = ("_lengths", "_one", "_other", "_parts", "_read", "_table", "filed")
+    __slots__ = ("_globs", "_lengths", "_one", "_other", "_parts", "_read", "_table", "filed")
 
     def __init__(self, read: places.Texts, filed: Sequence[tuple[int, Keys]]) -> None:
         self._read = read
@@ -110,32 +110,35 @@ class _Texts:
         self._other = ~_together(needed)
         self._table = {key: (wanted.get(key, 0), barred.get(key, 0)) for key in wanted.keys() | barred.keys()}
         self._one = {key: (fits | self._other) & ~bars for key, (fits, bars) in self._table.items()}
-        globs = {key for key in self._table if key.endswith("*")}
-        self._parts = [(key[1:-1], *self._table[key]) for key in globs if key[:-1].startswith("*")]
-        self._lengths = sorted({len(key) - 1 for key in globs if not key[:-1].startswith("*")})
+        self._globs = {key for key in self._table if key.endswith("*")}
+        self._parts = [(key[1:-1], *self._table[key]) for key in self._globs if key[:-1].startswith("*")]
+        self._lengths = sorted({len(key) - 1 for key in self._globs if not key[:-1].startswith("*")})
 
     def possible(self, view: View) -> int:
         texts = self._read(view)
         if texts is None:
             return -1
-        if len(texts) == 1 and not self._lengths and not self._parts:
+        if len(texts) == 1 and not self._globs:
             (text,) = texts
             return self._one.get(text, self._other)
         possible, barred = self._other, 0
+        table = self._table
         for text in texts:
-            for wanted, unwanted in self._fitting(text):
+            if text in table:
+                wanted, unwanted = table[text]
                 possible |= wanted
                 barred |= unwanted
+            if self._globs:
+                for wanted, unwanted in self._fitting(text):
+                    possible |= wanted
+                    barred |= unwanted
         return possible & ~barred
 
     def _fitting(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield the blocks that want a text and those that are barred by it, key by key."""
-        table = self._table
-        if text in table:
-            yield table[text]
+        """Yield the blocks that want what a glob fits and those that are barred by it, glob by glob."""
         for length in self._lengths:
-            if (key := text[:length] + "*") in table:
-                yield table[key]
+            if (key := text[:length] + "*") in self._table:
+                yield self._table[key]
         for part, wanted, unwanted in self._parts:
             if part in text:
                 yield wanted, unwanted
