@@ -15,6 +15,7 @@ from personalize import conditions, syntax, templates, windows
 from personalize.attributes import owned
 from personalize.calendar import Calendar, date_of
 from personalize.condition import Condition
+from personalize.counters import KEPT_DAYS
 from personalize.decision import Because, Candidate, Limit, Unmet
 from personalize.expression import Expression, expression, truth_of, value_of
 from personalize.globs import any_of
@@ -160,19 +161,33 @@ def _rested(block: syntax.Block, kind: _Reaction, ms: int | None, scope: Scope) 
 
 
 def _counted_conversion(block: syntax.Block, scope: Scope) -> Callable[[View], int] | None:
-    """Return the function that finds when `converts when` last became true (ms, 0: it is not)."""
-    if block.converts_when is None:
+    """Return the function that finds when `converts when` last became true (ms, 0: never).
+
+    A `viewed` or `did` stays true once it was: a window that has passed since, or an `at most`, takes nothing back.
+    """
+    written = block.converts_when
+    if written is None:
         return None
-    holds = truth_of(conditions.compiled(block.converts_when, scope).holds)
-    matcher = scope.count(block.converts_when) if isinstance(block.converts_when, syntax.Behaviour) else None
+    if not isinstance(written, syntax.Behaviour):
+        holds = truth_of(conditions.compiled(written, scope).holds)
+        return lambda view: view.now if holds(view) else 0
+    matcher = scope.count(written)
+    times, on_days = max(written.at_least or 0, 1), written.across or 1
+    window = written.within if times > 1 or on_days > 1 else None
 
     def converted(view: View) -> int:
-        if not holds(view):
+        row = view.rows.get(matcher)
+        if row is None or row[0] < times:
             return 0
-        if matcher is None:
-            return view.now
-        row = view.rows.get(matcher) or [0]
-        return scope.calendar.day_end(date_of(row[1])) if len(row) > 1 else 1
+        if window is None and on_days == 1:
+            day = row[1] if len(row) > 1 else 0
+        else:
+            day = windows.last_reached(
+                row, view.today - KEPT_DAYS + 1, window or KEPT_DAYS, times if window else 1, on_days
+            )
+            if not day:
+                return 0
+        return scope.calendar.day_end(date_of(day)) if day else 1
 
     return converted
 

@@ -33,6 +33,9 @@ KEPT_DAYS = 90
 
 LONGEST_NAME = 100
 
+MOST_POINTS = 1_000_000_000
+"""A number of points; sums of larger ones would not show the digits that were added."""
+
 LONGEST_PHRASE = 100
 """A longer text is no value phrase; the patterns that read phrases may take a time that grows with its square."""
 
@@ -231,6 +234,14 @@ def _read_cap(value: Any, reading: Reading) -> Cap:
     return cap
 
 
+def _read_number(value: Any, reading: Reading) -> float:
+    node = text_of(value, reading)
+    number = parsed(values.parse_number, node, reading)
+    if abs(number) > MOST_POINTS:
+        raise reading.reject(node, f"{quoted(node)} is more than a billion: sums of it would no longer be exact")
+    return number
+
+
 def _read_half_life(value: Any, reading: Reading) -> int:
     node = text_of(value, reading)
     length = read_days(node, reading, 45, "with a slower decay the 90 days that are kept would cut points off")
@@ -247,7 +258,7 @@ TextsField = Annotated[Texts, reads(read_texts)]
 TestField = Annotated[Test, reads(read_test)]
 Tests = Annotated[dict[str, Test], map_of(read_test)]
 PlainValues = Annotated[dict[str, object], map_of(plain_value)]
-Number = Annotated[float, phrase(values.parse_number)]
+Number = Annotated[float, reads(_read_number)]
 Range = Annotated[NumberRange, phrase(values.parse_range)]
 Count = Annotated[int, phrase(values.parse_count)]
 AnyCap = Annotated[Cap, phrase(values.parse_cap)]

@@ -88,8 +88,3 @@ class Language(Protocol):
 ENGLISH: Language = english
 LANGUAGES: Mapping[str, Language] = MappingProxyType({"en": english, "fi": finnish})
 """Every language by its code."""
-
-
-def language_of(code: str) -> Language:
-    """Return the language of a code such as `fi`, English for one that is not spoken here."""
-    return LANGUAGES.get(code.lower(), ENGLISH)

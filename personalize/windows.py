@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from personalize.counters import KEPT_DAYS, Row
+from personalize.counters import KEPT_DAYS, Row, days
 
 UNLIMITED = 1 << 62
 """A cap that never binds."""
@@ -51,6 +51,19 @@ def reaches(row: Row, first_day: int, times: int, on_days: int) -> bool:
         on_days -= 1
         at += 2
     return True
+
+
+def last_reached(row: Row, first_day: int, window: int, times: int, on_days: int) -> int:
+    """Return the newest day that ends a window of so many days in which it happened so often, or 0.
+
+    So often: so many times, on so many different days, all of them on `first_day` or later.
+    """
+    kept = [(day, count) for day, count in days(row) if day >= first_day]
+    for place, (day, _) in enumerate(kept):
+        counts = [count for older, count in kept[place:] if older > day - window]
+        if sum(counts) >= times and len(counts) >= on_days:
+            return day
+    return 0
 
 
 def weighted(row: Row, today: int, weights: Sequence[float], most: int) -> float:

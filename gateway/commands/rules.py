@@ -141,6 +141,8 @@ def load_folder(folder: Path, time_zone: str) -> Loaded:
     """
     try:
         files = read_rules(folder)
+    except RulesInvalid as error:
+        return Loaded(folder, 0, _located(error.problems, folder), None, None)
     except RulesError as error:
         raise UsageError(str(error)) from error
     try:
@@ -157,8 +159,12 @@ def load_folder(folder: Path, time_zone: str) -> Loaded:
         plan = None if rules is None else compile_rules(rules, time_zone)
     except RulesInvalid as error:
         problems, rules = [*problems, *error.problems], None
-    problems = [replace(problem, file=str(folder / problem.file)) for problem in problems]
-    return Loaded(folder, len(files), problems, rules, plan)
+    return Loaded(folder, len(files), _located(problems, folder), rules, plan)
+
+
+def _located(problems: Sequence[Problem], folder: Path) -> list[Problem]:
+    """Return the problems with their files named from where the command was called."""
+    return [replace(problem, file=str(folder / problem.file)) for problem in problems]
 
 
 def check(args: argparse.Namespace, loaded: Loaded) -> int:

@@ -275,19 +275,33 @@ class World:
     def is_rested(self, block: syntax.Block, kind: str, ms: int | None) -> bool:
         """Tell whether a rest is over: so long after the last reaction."""
         times = [e.time for e in self.reactions(block, REACTIONS[kind])]
-        if kind == "convert" and block.converts_when is not None and self.holds(block.converts_when):
-            times.append(self.converted(block.converts_when))
+        if kind == "convert" and block.converts_when is not None:
+            times += self.converted(block.converts_when)
         return not times or (ms is not None and self.now >= max(times) + ms)
 
-    def converted(self, c: Any) -> int:
-        """Return when a `converts when` that holds came true: at the end of the last day that counts, or now."""
+    def converted(self, c: Any) -> list[int]:
+        """Return when a `converts when` last came true, if it did: at the end of that day, or now while it holds.
+
+        What was done stays done: only the last day on which a window would have held so much matters.
+        """
         if not isinstance(c, syntax.Behaviour):
-            return self.now
+            return [self.now] if self.holds(c) else []
         matching = self.matching(c)
-        if not matching:
-            return 1
-        day = max(self.wall(e.time).date() for e in matching)
-        at = max(e.time for e in matching)
+        times, days = max(c.at_least or 0, 1), c.across or 1
+        if len(matching) < times:
+            return []
+        if times == days == 1 or (c.within is None and days == 1):
+            return [self.day_end(max(matching, key=lambda e: e.time))]
+        kept = [e for e in matching if self.age(e) < 90]
+        for last in sorted(kept, key=lambda e: e.time, reverse=True):
+            inside = [e for e in kept if 0 <= self.age(e) - self.age(last) < (c.within or 90)]
+            if (c.within is None or len(inside) >= times) and len({self.age(e) for e in inside}) >= days:
+                return [self.day_end(last)]
+        return []
+
+    def day_end(self, event: Event) -> int:
+        """Return the first moment after the day of an event."""
+        day, at = self.wall(event.time).date(), event.time
         while self.wall(at + MINUTE).date() <= day:
             at += MINUTE
         while self.wall(at).date() <= day:

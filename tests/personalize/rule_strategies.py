@@ -249,7 +249,7 @@ def blocks(draw: st.DrawFn, name: str, clock: datetime) -> dict[str, Any]:
     if draw(SELDOM):
         block["not for owners of"] = draw(pick("insight *", ["basic", "x"]))
     if draw(SELDOM):
-        block["converts when"] = draw(st.one_of(PLAIN["did"], PLAIN["country"]))
+        block["converts when"] = draw(st.one_of(PLAIN["did"], PLAIN["did"], PLAIN["viewed"], PLAIN["country"]))
     worth = pick(
         "1", "-3", "2.5", {"interest": TOPIC}, {"score": WHOLE, "plus": 1}, {"score": DECAYED, "plus": 0.50003}
     )

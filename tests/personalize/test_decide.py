@@ -191,6 +191,16 @@ def test_what_converts_when_counts_rests_to_the_end_of_its_day() -> None:
     forever = "rest after convert: forever\n        converts when: {did: order, at least: 2 times}"
     assert is_shown(shows(forever).did("order", days=200))
     assert not is_shown(shows(forever).did("order", days=200, times=2))
+    lately = "rest after convert: 30 days\n        converts when: {did: order, within: 7 days}"
+    assert not is_shown(shows(lately).did("order", days=10))  # its window has passed, its rest has not
+    once = "rest after convert: 30 days\n        converts when: {did: order, at most: once}"
+    assert not is_shown(shows(once).did("order", days=3).did("order", days=2))
+    often = "rest after convert: 30 days\n        converts when: {did: order, at least: 2 times, within: 7 days}"
+    assert not is_shown(shows(often).did("order", days=20).did("order", days=15))
+    assert is_shown(shows(often).did("order", days=20).did("order", days=10))
+    spread = "rest after convert: 30 days\n        converts when: {did: order, across: 2 days}"
+    assert not is_shown(shows(spread).did("order", days=20).did("order", days=10))
+    assert is_shown(shows(spread).did("order", days=20, times=2))
     state = "rest after convert: forever\n        converts when: {country: FI}"
     assert is_shown(shows(state))
 

@@ -9,7 +9,7 @@ import pytest
 from personalize.blocks import Block
 from personalize.choosing import Asked
 from personalize.decision import Because, Candidate, Limit, Reached, Unmet
-from personalize.language import LANGUAGES, language_of
+from personalize.language import LANGUAGES
 from personalize.model import Context, Reason
 from tests.fakes.visitor import Visitor, plan_of
 from tests.personalize.test_conditions import RULES
@@ -221,7 +221,3 @@ def test_steps_of_ladders_are_said() -> None:
     assert [EN.step(None), FI.step(None)] == ["fits", "sopii"]
     assert EN.step(Reached("2026-11-03")) == "reached on 2026-11-03, does not go back"
     assert FI.step(Reached("2026-11-03")) == "saavutettiin 3.11.2026, eikä siitä palata taaksepäin"
-
-
-def test_a_language_is_named_by_its_code() -> None:
-    assert (language_of("fi"), language_of("FI"), language_of("sv"), language_of("")) == (FI, FI, EN, EN)

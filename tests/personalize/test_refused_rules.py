@@ -376,3 +376,10 @@ def test_an_error_that_only_pydantic_sees_is_told_where_the_item_starts(monkeypa
 
     monkeypatch.setitem(SECTIONS, "scores", Odd)
     assert one("scores: [{number: x}]").startswith("1:10 an odd thing cannot be read: number: Input should be")
+
+
+def test_points_that_could_not_be_added_up_are_refused() -> None:
+    points = "scores: [{{score: s, points: [{{give: {}, for did: x}}]}}]"
+    assert not [p for p in load({"r.yaml": points.format(1_000_000_000)})[1] if p.level == "error"]
+    (problem,) = [p for p in load({"r.yaml": points.format(1_000_000_001)})[1] if p.level == "error"]
+    assert str(problem) == 'r.yaml:1:37: "1000000001" is more than a billion: sums of it would no longer be exact'
