@@ -91,8 +91,7 @@ def main() -> None:
                 case.measure()
     _report(cases)
     busy = max((share for (share,) in shares), default=0.0)
-    # Virtual cores are often two threads of one: what runs on the other one takes up to half of this one's speed.
-    print(f"\nthe other cores were busy to {busy:.0%}" + ("; measure again when they rest" if busy > 0.2 else ""))
+    print(f"\nthe other cores were busy to {busy:.0%} meanwhile")
 
 
 def _cases() -> Iterator[tuple[str, Measured]]:
