@@ -209,11 +209,14 @@ def load(files: Mapping[str, str | bytes], today: date | None = None) -> tuple[R
                 run.read_file(file, files[file])
         rules = run.finish(digest_of(files), today)
     except TooManyProblems:
-        cut = f"more than {MAX_PROBLEMS} problems were found; the others are not listed"
+        cut = f"more than {MAX_PROBLEMS} errors were found; the others are not listed"
     found = sorted(run.problems.found.values(), key=lambda problem: (problem.file, problem.line, problem.column))
     valid = not cut and all(problem.level == "warning" for problem in found)
     if cut:
         found.append(replace(found[-1], message=cut, level="error"))
+    elif run.problems.unlisted:
+        more = f"there are {run.problems.unlisted} more warnings, which are not listed"
+        found.append(replace(found[-1], message=more, level="warning"))
     return (rules if valid else None), found
 
 

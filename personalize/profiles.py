@@ -144,13 +144,14 @@ def fold(plan: FoldPlan, profile: Profile, event: Event, now: int) -> Profile:
 
 
 def started(plan: FoldPlan, profile: Profile, now: int) -> Profile:
-    """Return a copy without what a new day lets go: counts past 90 days, visits past 8 days, matchers long unnamed."""
+    """Return a copy without what time lets go: visits past 8 days, counts past 90 days, matchers long unnamed."""
     p = profile.copy()
+    # Each time, not once a day: else the form would tell in which order events came in.
+    p.visits = visits.collapsed(p.visits, now // 1000)
     today = plan.calendar.day(now)
     if today - counters.KEPT_DAYS <= p.floor:
         return p
     p.floor = today - counters.KEPT_DAYS
-    p.visits = visits.collapsed(p.visits, now // 1000)
     unnamed = {m: p.unnamed.get(m, today) for m in p.matchers if m not in plan.named}
     gone = {m for m, since in unnamed.items() if today - since >= UNNAMED_DAYS}
     p.unnamed = {m: since for m, since in unnamed.items() if m not in gone}

@@ -23,27 +23,33 @@ _NOTHING: Mapping[str, str] = {}
 
 
 class TooManyProblems(Exception):
-    """The run has found MAX_PROBLEMS problems."""
+    """The run has found MAX_PROBLEMS errors."""
 
 
 @dataclass(slots=True)
 class Problems:
-    """Everything wrong so far; one problem for each position, because a second there only follows from the first."""
+    """Everything wrong so far; one problem for each position, because a second there only follows from the first.
+
+    `unlisted` counts the warnings beyond MAX_PROBLEMS: warnings never stand in the way of good rules.
+    """
 
     found: dict[str, Problem] = field(default_factory=dict)
+    errors: int = 0
+    unlisted: int = 0
 
     def add(self, problem: Problem) -> None:
-        """Add a problem unless its position has one already."""
+        """Add a problem unless its position has one already; raises TooManyProblems after so many errors."""
         known = self.found.get(problem.where)
-        if known is None or (known.level == "warning" and problem.level == "error"):
-            self.found[problem.where] = problem
-        if len(self.found) >= MAX_PROBLEMS:
+        if known is not None and (known.level == "error" or problem.level == "warning"):
+            return
+        if problem.level == "error":
+            self.errors += 1
+        elif len(self.found) - self.errors >= MAX_PROBLEMS:
+            self.unlisted += 1
+            return
+        self.found[problem.where] = problem
+        if self.errors >= MAX_PROBLEMS:
             raise TooManyProblems
-
-    @property
-    def errors(self) -> bool:
-        """Whether any problem is an error."""
-        return any(problem.level == "error" for problem in self.found.values())
 
     def has_error(self, where: str) -> bool:
         """Tell whether an error was found at file:line:column."""

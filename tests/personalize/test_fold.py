@@ -82,6 +82,14 @@ def test_it_does_not_matter_how_late_events_come_in(
     assert documents.decode(document) == replace(one, revision="r1")
 
 
+def test_old_visits_are_reduced_to_a_count_by_any_event_that_comes() -> None:
+    times = (AUTUMN - 711_000_000, AUTUMN - 19_800_000, AUTUMN)  # exactly eight days lie between the first two
+    pages = [event("page", at=at, message_id=f"m{at}", browser=True) for at in times]
+    arriving = [strategies.Arrival(page, page.time) for page in pages]
+    assert strategies.arrived(COUNTING, arriving[:2]).visits[0] == 0
+    assert strategies.arrived(COUNTING, arriving).visits[0] == 1
+
+
 @settings(max_examples=40, deadline=None)
 @given(strategies.arrivals(AUTUMN), strategies.arrivals(AUTUMN, most=3, of="later"))
 def test_fold_never_changes_the_profile_that_it_was_given(

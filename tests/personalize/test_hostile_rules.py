@@ -36,7 +36,7 @@ def test_a_hostile_file_ends_soon_and_takes_little_memory(name: str) -> None:
     assert outcome["signal"] == 0, "the kernel ended it: it took too much time"
     assert outcome["code"] == 0, "it raised an exception"
     assert outcome["grown_mb"] < MEMORY_MB
-    assert outcome["problems"] <= MAX_PROBLEMS + 1
+    assert outcome["problems"] <= 2 * MAX_PROBLEMS + 1  # errors and warnings are counted apart
 
 
 def test_limits_would_end_what_takes_too_much() -> None:

@@ -359,6 +359,15 @@ def test_a_run_with_very_many_problems_ends_early_and_says_so() -> None:
     assert "the others are not listed" in problems[-1].message
 
 
+def test_very_many_warnings_do_not_stand_in_the_way_of_good_rules() -> None:
+    rules, problems = load(
+        {"a.yaml": "segments:\n" + "".join(f"- {{segment: s{n}, when: [{{did: x}}]}}\n" for n in range(300))}
+    )
+    assert rules is not None
+    assert len(problems) == MAX_PROBLEMS + 1
+    assert problems[-1].message == "there are 100 more warnings, which are not listed"
+
+
 def test_a_problem_reads_as_file_line_column_and_sentence() -> None:
     problem = Problem.at("tests/a.yaml:4:17", "this is wrong")
     assert str(problem) == "tests/a.yaml:4:17: this is wrong"
