@@ -65,9 +65,9 @@ class Reached:
     day: str
 
 
-Because = Literal["first", "best", "fallback", "behind", "unmet", "worthless", "outdone", "kept as fallback"]
+Because = Literal["first", "best", "fallback", "behind", "unmet", "worthless", "outdone"]
 """Why a candidate won (the first three) or lost: it stands behind one that fits, a condition or limit is unmet, its
-worth is not above 0, another is worth more, it is only shown as the fallback."""
+worth is not above 0, or another is worth more."""
 
 
 @dataclass(slots=True)

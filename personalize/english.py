@@ -199,7 +199,6 @@ _CAUSES: Mapping[str, Callable[[Candidate], str]] = {
     "unmet": lambda one: sentence(one.unmet) if one.unmet else "",
     "worthless": lambda one: f"It is worth {_worth(one)}; only blocks worth more than 0 compete.",
     "outdone": _outdone,
-    "kept as fallback": lambda _: "It is shown only as the fallback.",
 }
 
 _UNREAD: Mapping[str, str] = {

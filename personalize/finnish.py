@@ -212,7 +212,6 @@ _CAUSES: Mapping[str, Callable[[Candidate], str]] = {
     "unmet": lambda one: sentence(one.unmet) if one.unmet else "",
     "worthless": lambda one: f"Arvo on {_worth(one)}; mukana ovat vain lohkot, joiden arvo on yli 0.",
     "outdone": _outdone,
-    "kept as fallback": lambda _: "Näytetään vain oletuksena.",
 }
 
 _REASONS: Mapping[Reason, str] = {

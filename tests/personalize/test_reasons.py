@@ -181,11 +181,6 @@ CAUSES: dict[Because, tuple[Candidate, str, str]] = {
         'Worth 1; "a" is worth 3.',
         'Arvo on 1; lohkon "a" arvo on 3.',
     ),
-    "kept as fallback": (
-        Candidate("b", "lost", "kept as fallback"),
-        "It is shown only as the fallback.",
-        "Näytetään vain oletuksena.",
-    ),
 }
 
 
