@@ -25,6 +25,8 @@ _NEXT_VALUE = re.compile(r"[,{\[] *(?:[\w -]+: +)?\Z")
 """The start of another value: a quote there opens that one, and the one before it was never closed."""
 _ESCAPED = {"'": "''", '"': '\\"'}
 _INDENT = re.compile(" *")
+_RUN = re.compile(r"[ \t]+|[^]['\"#|>{},: \t\n-]+")
+"""Spaces, or signs of a text, that are passed in one go."""
 _BLOCK_TEXT = re.compile(r"[|>][-+0-9]*[ \t]*(?:#.*)?\n")
 
 
@@ -49,6 +51,8 @@ def slip_of(lines: list[str]) -> Slip | None:
             if whole is None or not _AFTER[depth > 0].match(text, whole.end()):
                 return _slip(text, at, whole.end() if whole else len(text), flow=depth > 0)
             at, start = whole.end(), False
+        elif run := _RUN.match(text, at):
+            at, start = run.end(), start and sign in " \t"
         elif sign in "#|>" and (end := _skipped(text, at, in_block=start and not depth)):
             at = end
         else:
@@ -67,8 +71,6 @@ def _skipped(text: str, at: int, *, in_block: bool) -> int:
 
 def _behind_sign(sign: str, after: str, depth: int, *, start: bool) -> tuple[int, bool]:
     """Return how many brackets are open behind a sign that is no quote, and whether a value may start there."""
-    if sign in " \t":
-        return depth, start
     if sign == "\n":
         return depth, start or not depth
     if start and sign in "[{":
@@ -108,9 +110,14 @@ def _behind_block(text: str, at: int, end: int) -> int:
     """Return where a text that | or > begins is over: at the next line that is not deeper than its own."""
     start = text.rfind("\n", 0, at) + 1
     indent = _indent(text, start)
-    while 0 < end < len(text) and (text[end + _indent(text, end)] in "\r\n" or _indent(text, end) > indent):
+    while 0 < end < len(text) and (_is_blank(text, end) or _indent(text, end) > indent):
         end = text.find("\n", end) + 1
     return end or len(text)
+
+
+def _is_blank(text: str, start: int) -> bool:
+    first = start + _indent(text, start)
+    return text[first : first + 1] in {"", "\r", "\n"}
 
 
 def _indent(text: str, start: int) -> int:

@@ -1,8 +1,11 @@
 """A quote that was forgotten or stands in the middle of a text is told where it opens, in blocks and in brackets."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from personalize.yaml_nodes import compose
+from personalize.yaml_quotes import slip_of
 
 START = "placements:\n  - placement: p\n    blocks:\n      - block: a\n"
 BLOCK = START + "        content:\n          title: {}\n          cta: {}\n"
@@ -88,3 +91,13 @@ def test_a_line_that_starts_between_the_others_is_told_with_their_columns(line: 
 def test_a_sign_before_a_number_is_told_in_words(value: str) -> None:
     meant = "at least 5" if "=" in value else "more than 5"
     assert said(f"a: {value}\n").endswith(f"YAML gives this sign a meaning of its own; write {meant}")
+
+
+@given(st.text(alphabet="ab'\"#|>[]{},: \t\n-\\x\r", max_size=40))
+def test_no_text_upsets_the_search(text: str) -> None:
+    slip = slip_of(text.split("\n"))
+    assert slip is None or 1 <= slip.line <= slip.shows <= text.count("\n") + 1
+
+
+def test_a_text_that_begins_with_a_bar_may_end_in_spaces() -> None:
+    assert slip_of(["a: |", "  b", "  "]) is None
