@@ -143,7 +143,7 @@ def bad_of(number: int) -> dict[str, str]:
 
 def test_reloads_good_and_bad_in_turn_under_load(tmp_path: Path) -> None:
     folder = tmp_path / "rules"
-    turns = 5
+    turns = 10  # twenty reloads, every other one bad
     with started(tmp_path, workers=2) as gateway:
         visitors = [Visitors(gateway) for _ in range(2)]
         for visitor in visitors:
