@@ -62,6 +62,10 @@ DUPLICATE = Outcome("duplicate")
 NO_CONSENT = Outcome("dropped", Dropped.NO_CONSENT)
 ERASED = Outcome("dropped", Dropped.ERASED)
 TOO_HOT = Outcome("dropped", Dropped.TOO_HOT)
+NOT_YOURS = Outcome(
+    "rejected", Rejected.BAD_EVENT, '"previousId" is another person\'s already, and what was merged cannot be parted'
+)
+TOO_MANY_IDS = Outcome("rejected", Rejected.BAD_EVENT, "the person has as many older ids and browsers as can be kept")
 UNAVAILABLE = Outcome("rejected", Rejected.UNAVAILABLE, "the store did not answer; send it again")
 TOO_LATE = Outcome("rejected", Rejected.TOO_LATE, "the store did not answer in time; send it again")
 
@@ -93,6 +97,10 @@ class Hit:
     address: str = ""
     visitor_id: str = ""
     """The id of a valid cookie, or of the cookie that the site's server passed on."""
+    person: str = ""
+    """The id (kind `k`) of the person who proved with this request to be its visitor."""
+    doubtful: bool = False
+    """Whether a `userHash` came that does not fit its user id."""
     reset: bool = False
     """Whether the browser lets go of the visitor that its cookie names."""
     minted: str = ""
@@ -118,6 +126,8 @@ class Envelope:
     """When it happened by the client's own clock (ms); 0 when it did not say."""
     clamped: bool = False
     visitor: VisitorKey | None = None
+    person: str = ""
+    """The id (kind `k`) of the person who proved to be the visitor."""
     outcome: Outcome | None = None
 
 

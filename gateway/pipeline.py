@@ -18,7 +18,8 @@ from gateway.enrich import enriched
 from gateway.envelope import DUPLICATE, ERASED, NO_CONSENT, STORED, TOO_HOT, Envelope, Hit, Outcome
 from gateway.identity.consent import allows_profile, allows_reading, in_force
 from gateway.identity.tokens import Tokens
-from gateway.identity.visitor import visitor_of
+from gateway.identity.verified import person_of
+from gateway.identity.visitor import hashed, visitor_of
 from gateway.ports import VisitorKey
 from personalize.decide import decide
 from personalize.marks import Marks
@@ -38,11 +39,16 @@ _CONTEXT_LEFT_OUT = frozenset({"ip", "userAgent", "userAgentData", "credentials"
 
 
 def put_visitor(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
-    """Settle whose event it is, or reject one that names nobody."""
+    """Settle whose event it is and who proved to be that; reject one that names nobody."""
+    envelope.person = person_of(hit, envelope)
+    if hit.secret and envelope.event.type == "alias":
+        # The site's server renames a person: the older id's history goes to the new one.
+        envelope.visitor = VisitorKey(hit.site.key, "k", hashed(hit.site.key, "u", str(envelope.raw["previousId"])))
+        return None
     if hit.minted:
         envelope.visitor = VisitorKey(hit.site.key, "a", hit.minted)
         return None
-    found = visitor_of(hit, envelope.event.user_id, envelope.anonymous_id)
+    found = visitor_of(hit, envelope.event.user_id, envelope.anonymous_id, envelope.person)
     if isinstance(found, Outcome):
         return found
     envelope.visitor = found
@@ -71,7 +77,10 @@ def put_shown(hit: Hit, envelope: Envelope, tokens: Tokens) -> Outcome | None:
     if event.type == "track" and event.name.lower() in REACTION_NAMES and key is not None:
         token = event.properties.get("decision")
         if isinstance(token, str) and key.kind != "c":
-            event.shown = tokens.read(hit.site.key, key.id, token)
+            # A decision made for the person, rather than for the browser, is bound to the person's id.
+            event.shown = tokens.read(hit.site.key, key.id, token) or (
+                tokens.read(hit.site.key, envelope.person, token) if envelope.person else None
+            )
     return None
 
 
@@ -120,9 +129,14 @@ class Round:
     """The messages that this round marks, in order."""
     entries: list[bytes] = field(default_factory=list)
     consent: frozenset[str] = frozenset()
+    floor: int = 0
+    """Until when (ms) the hit's visitor had events erased before becoming this person."""
+    through: str = ""
+    """The browser by whose alias the hit came, as `a:<id>`."""
 
-    def apply(self, hit: Hit, envelopes: Sequence[Envelope]) -> None:
+    def apply(self, hit: Hit, envelopes: Sequence[Envelope], *, floor: int = 0, through: str = "") -> None:
         """Run one hit's events through APPLICATION; every envelope has its outcome afterwards."""
+        self.floor, self.through = floor, through
         forward_only = hit.plan.stages.forward_only
         stored = None
         for envelope in envelopes:
@@ -147,15 +161,20 @@ class Round:
         self.profile = with_stage(hit.plan, self.profile, context, now)
 
 
+def purposes(hit: Hit, envelope: Envelope, profile: Profile) -> frozenset[str]:
+    """Return the purposes in force for an event of a visitor."""
+    return in_force(hit.signal, profile, hit.site.consent, envelope.event.time)
+
+
 def drop_no_consent(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
     """Keep nothing without analytics and without personalization."""
-    r.consent = in_force(hit.signal, r.profile, hit.site.consent, envelope.event.time)
+    r.consent = purposes(hit, envelope, r.profile)
     return None if allows_profile(r.consent) else NO_CONSENT
 
 
 def drop_erased(r: Round, _hit: Hit, envelope: Envelope) -> Outcome | None:
     """Keep out what lies before an erasure, however late it comes, by our clock or by the client's own."""
-    erased = r.profile.erased
+    erased = max(r.profile.erased, r.floor)
     return ERASED if erased and (envelope.event.time <= erased or 0 < envelope.client_time <= erased) else None
 
 
@@ -217,9 +236,11 @@ def _entry(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
     company = event.facts.company
     if "name" in company:  # without one it is the visitor's access provider, which tells sales nothing
         facts["company"] = {name: company[name] for name in _COMPANY if name in company}
+    through = {"w": r.through} if r.through else {}
     return {
         "s": hit.site.key,
         "v": f"{r.visitor.kind}:{r.visitor.id}",
+        **through,
         "m": event.message_id,
         "t": event.time,
         "r": hit.received,

@@ -1,79 +1,33 @@
 """The visitors that this worker is working on: one call in flight for each, profiles in a bounded cache.
 
 Hits of a visitor that arrive while a call is in flight wait and are folded together into the next one. A cached profile
-is only ever a guess: every write and every decision compares its revision with what the store holds. Nobody is
-answered before the store said yes.
+is only ever a guess: every write and every decision compares its revision with what the store holds. A cached alias is
+one as well: the person's profile, which the store confirms with the same call, must name it. Nobody is answered before
+the store said yes.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import secrets
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-import orjson
-
-from gateway.envelope import Envelope, Hit
+from gateway.envelope import NOT_YOURS, TOO_MANY_IDS, Outcome
 from gateway.errors import StoreUnavailable
+from gateway.held import Held, from_store
+from gateway.jobs import Job, Step
+from gateway.lanes import Lanes
+from gateway.linking import Linker, target
 from gateway.pipeline import Round
 from gateway.ports import ProfileStore, Stored, VisitorKey, Write
 from gateway.store.keys import PROFILE_LIFETIME_S, TOMBSTONE_LIFETIME_S
 from gateway.telemetry import Telemetry
-from personalize import documents, visits
+from personalize import aliases, documents, visits
+from personalize.aliases import MOST_OLDER_IDS
 from personalize.marks import Marks
 from personalize.profiles import Profile
 
-log = logging.getLogger("tuttu")
-
 TRIES = 5
-MOST_WAITING = 2_000
-"""Hits that may wait for one visitor; more than that is no visitor, and they are told to come later."""
-
-BUCKET_EVENTS = 5_000
-BUCKET_REFILL_PER_S = 50
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """What one hit wants of one visitor: add its events, or (with `erase_before`) be erased, or just be read.
-
-    The envelopes' outcomes are provisional until `done`.
-    """
-
-    hit: Hit
-    visitor: VisitorKey
-    envelopes: list[Envelope]
-    erase_before: int = 0
-    decided: int = 0
-    """When the visitor chose to be erased (ms); a choice stored later than that stands."""
-    erased: bool = False
-    """Whether the visitor's tombstone stands after the job."""
-    profile: Profile | None = None
-    """The visitor's profile after the job; empty for one who is not known."""
-    done: bool = False
-    """Whether the store has answered: the envelopes' outcomes hold. Without it the store failed or was too slow."""
-    opened_visit: bool = False
-    given_up: bool = False
-    """Set by a caller that has answered without waiting."""
-    turn: asyncio.Future[bool] | None = None
-
-
-@dataclass(slots=True)
-class _Held:
-    """What the cache holds of a visitor: state as last confirmed by the store, and the token bucket."""
-
-    profile: Profile
-    marks: Marks
-    room: float = BUCKET_EVENTS
-    room_at: int = 0
-
-
-@dataclass(slots=True)
-class _Lane:
-    waiting: deque[Job] = field(default_factory=deque)
+MOST_STEPS = 2 * (MOST_OLDER_IDS + 3)
+"""Documents that a job may pass on its way, with one doubt: a longer way is a circle."""
 
 
 class Visitors:
@@ -90,111 +44,116 @@ class Visitors:
         self._cached = cached
         self._patience_ms = patience_ms
         self._clock = clock
-        self._cache: dict[VisitorKey, _Held] = {}
-        self._lanes: dict[VisitorKey, _Lane] = {}
-        # A revision is unique to one write attempt anywhere: this worker's boot, then a number.
-        self._boot = secrets.token_urlsafe(6)
-        self._attempts = 0
+        self._cache: dict[VisitorKey, Held] = {}
+        self._lanes = Lanes(telemetry, patience_ms)
+        self._linker = Linker(store, telemetry)
 
     def __len__(self) -> int:
         return len(self._cache)
 
     async def submit(self, job: Job) -> None:
         """Apply a job; returns when the store has answered. On failure `job.done` stays False."""
-        key = job.visitor
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = _Lane()
-            jobs = [job]
-        else:
-            if len(lane.waiting) >= MOST_WAITING:
-                self._telemetry.count(("store_failures",))
-                return
-            if not await self._leads(lane, job):
-                return
-            jobs = _next_jobs(lane)
+        for _ in range(MOST_STEPS):
+            job.to = None
+            await self._step(job)
+            if not job.moved():
+                break
+        if job.done and job.path and not job.erase_before:
+            await self._tidy(job)
+
+    async def _step(self, job: Job) -> None:
+        """Run the job in the lane of where it is, with all that wait there."""
+        jobs = await self._lanes.enter(job)
+        if not jobs:
+            return
+        key, settled = job.at, False
         try:
             await self._apply(key, jobs)
+            settled = True
         except StoreUnavailable:
             self._telemetry.count(("store_failures",))
         finally:
-            if not jobs[0].done:
+            if not settled:
                 # The write may have landed or not: what the cache holds is no longer confirmed.
                 self._cache.pop(key, None)
-            for other in jobs:
-                if other.turn is not None and not other.turn.done():
-                    other.turn.set_result(False)
-            self._pass_on(key, lane)
-
-    async def _leads(self, lane: _Lane, job: Job) -> bool:
-        """Wait for the lane; return whether this job is to run the next call, rather than having been run along."""
-        loop = asyncio.get_running_loop()
-        job.turn = loop.create_future()
-        lane.waiting.append(job)
-        bell = loop.call_later(self._patience_ms / 1000, self._give_up, lane, job)
-        try:
-            return await job.turn
-        except asyncio.CancelledError:
-            if job in lane.waiting:
-                lane.waiting.remove(job)
-            if job.turn.done() and not job.turn.cancelled() and job.turn.result():
-                self._pass_on(job.visitor, lane)
-            raise
-        finally:
-            bell.cancel()
-
-    def _give_up(self, lane: _Lane, job: Job) -> None:
-        """Let a job that has waited long enough go without an answer from the store."""
-        if job.turn is None or job.turn.done():
-            return
-        if job in lane.waiting:
-            lane.waiting.remove(job)
-        else:
-            job.given_up = True  # its call is under way and may still land
-        job.turn.set_result(False)
-        self._telemetry.count(("store_failures",))
-
-    def _pass_on(self, key: VisitorKey, lane: _Lane) -> None:
-        """Let the next waiting job lead, or close the lane."""
-        for job in lane.waiting:
-            if job.turn is not None and not job.turn.done():
-                job.turn.set_result(True)
-                return
-        del self._lanes[key]
+            self._lanes.leave(key, jobs)
 
     async def _apply(self, key: VisitorKey, jobs: list[Job]) -> None:
-        """Bring the jobs to the store, on what it holds by now, and settle them; raises StoreUnavailable."""
+        """Bring the jobs to the store, on what it holds by now, and settle them or send them on.
+
+        Raises StoreUnavailable.
+        """
         begun = self._clock()
         held, confirmed = await self._held(key, jobs, begun)
         for _ in range(TRIES):
-            if jobs[0].erase_before:
-                write, after = self._erasure(held, jobs[0])
-            else:
-                write, after = self._attempt(key, held, jobs, begun)
-            if write is not None:
-                other = await self._committed(write)
-            elif confirmed:
-                other = None
-            else:
-                other = await self._store.read(key, held.profile.revision)
-            if other is None:
-                self._finish(key, after, jobs)
+            if held.alias is not None:
+                self._keep(key, held)
+                _send_on(key, held, jobs, sure=confirmed)
                 return
-            held, confirmed = _from_store(key, other, held), True
+            jobs = [job for job in jobs if _belongs(key, held.profile, job)]
+            found = await self._joined(key, held, jobs, begun)
+            if found is not None:
+                held, confirmed = found, True
+                continue
+            jobs = [job for job in jobs if job.to is None and not job.done]
+            if not jobs:
+                return
+            other = await self._tried(key, held, jobs, begun, confirmed=confirmed)
+            if other is None:
+                return
+            held, confirmed = from_store(key, other, held), True
             if self._clock() - begun > self._patience_ms:
                 break
         raise StoreUnavailable("other workers were first again and again, or the store was too slow")
 
-    async def _held(self, key: VisitorKey, jobs: list[Job], now: int) -> tuple[_Held, bool]:
+    async def _joined(self, key: VisitorKey, held: Held, jobs: list[Job], now: int) -> Held | None:
+        """Make the visitor the person's who has proved to be it; return what stands at the key now, if that changed."""
+        for job in jobs:
+            if job.wants_cookie:
+                await self._linker.give_cookie(key, held.profile, job, now)
+        linking = [job for job in jobs if job.person and not job.path and job.person != key.id]
+        if not linking:
+            return None
+        found = await self._linker.link(key, held, linking, now)
+        if isinstance(found, Held):
+            return None if found is held else found
+        for job in linking:
+            if key.kind == "k" and found is None:
+                _refuse(job, TOO_MANY_IDS)
+            else:
+                job.to = found or VisitorKey(key.site, "k", job.person)
+        return None
+
+    async def _held(self, key: VisitorKey, jobs: list[Job], now: int) -> tuple[Held, bool]:
         """Return what is known of a visitor, and whether the store has just said so itself."""
+        doubted = any(job.doubted for job in jobs)
         held = self._cache.get(key)
-        if held is not None:
+        if held is not None and not doubted:
             return held, False
-        held = _Held(Profile(), Marks(), room_at=now)
-        if jobs[0].hit.minted:
+        held = held or Held(Profile(), Marks(), room_at=now)
+        if key.id == jobs[0].hit.minted:
             return held, False  # nobody else can know this visitor yet
         stored = await self._store.read(key, "")
-        return held if stored is None else _from_store(key, stored, held), True
+        found = Held(Profile(), Marks(), held.room, held.room_at) if stored is None else from_store(key, stored, held)
+        return (await self._linker.checked(key, found) if doubted else found), True
+
+    async def _tried(self, key: VisitorKey, held: Held, jobs: list[Job], now: int, *, confirmed: bool) -> Stored | None:
+        """Settle the jobs on what is held, if the store holds the same; return what it holds if not."""
+        if jobs[0].erase_before:
+            write, after = self._erasure(key, held, jobs[0])
+        else:
+            write, after = self._attempt(key, held, jobs, now)
+        if write is not None:
+            other = await self._committed(write)
+        elif confirmed:
+            other = None
+        else:
+            other = await self._store.read(key, held.revision)
+        if other is None:
+            self._keep(key, after)
+            for job in jobs:
+                _settle(job, self._telemetry)
+        return other
 
     async def _committed(self, write: Write) -> Stored | None:
         """Commit; return None when it was applied, else what is stored."""
@@ -208,30 +167,40 @@ class Visitors:
             self._telemetry.count(("erasures", "withdrawal"))
         return None
 
-    def _attempt(self, key: VisitorKey, held: _Held, jobs: list[Job], now: int) -> tuple[Write | None, _Held]:
+    def _attempt(self, key: VisitorKey, held: Held, jobs: list[Job], now: int) -> tuple[Write | None, Held]:
         """Fold the jobs onto what is held; return the write, or None when nothing would change."""
-        room = min(BUCKET_EVENTS, held.room + (now - held.room_at) * BUCKET_REFILL_PER_S / 1000)
-        r = Round(key, held.profile, held.marks, now, room)
+        r = Round(key, held.profile, held.marks, now, held.room_now(now))
         for job in jobs:
+            for step in job.path:
+                self._unite(r, job, step)
             before = visits.count(r.profile.visits)
-            r.apply(job.hit, job.envelopes)
+            r.apply(job.hit, job.envelopes, floor=job.floor, through=job.through)
             job.profile = r.profile
             job.opened_visit = visits.count(r.profile.visits) != before
-        if not r.fingerprints:
+        if not r.fingerprints and r.profile is held.profile:
             return None, held
-        self._attempts += 1
-        profile, document, gone = documents.encode_capped(r.profile, f"{self._boot}{self._attempts:x}")
-        profile.revision = f"{self._boot}{self._attempts:x}"
+        revision = self._linker.revision()
+        profile, document, gone = documents.encode_capped(r.profile, revision)
+        profile.revision = revision
         for part, n in gone.items():
             self._telemetry.count(("profile_overflow", part), n)
-        marks, pushed_out = held.marks.added(tuple(r.fingerprints), now)
+        marks, pushed_out = r.marks.added(tuple(r.fingerprints), now)
         if pushed_out:
             self._telemetry.count(("marks_pushed_out",), pushed_out)
         lifetime = TOMBSTONE_LIFETIME_S if profile.erased else PROFILE_LIFETIME_S
         write = Write(key, held.profile.revision, document, lifetime, marks.packed, r.entries)
-        return write, _Held(profile, marks, r.room, now)
+        return write, Held(profile, marks, r.room, now)
 
-    def _erasure(self, held: _Held, job: Job) -> tuple[Write | None, _Held]:
+    def _unite(self, r: Round, job: Job, step: Step) -> None:
+        """Bring the history that an alias still carries, with its marks, into the person's round (a merge's step 2)."""
+        if aliases.holds(r.profile, step.name, step.alias.at):
+            return
+        r.profile = aliases.united(job.hit.plan, r.profile, step.name, step.alias, r.now)
+        r.marks, pushed_out = r.marks.united(step.marks)
+        if pushed_out:
+            self._telemetry.count(("marks_pushed_out",), pushed_out)
+
+    def _erasure(self, key: VisitorKey, held: Held, job: Job) -> tuple[Write | None, Held]:
         """Replace the profile by a tombstone, unless a later choice is stored.
 
         Also where nothing is stored, or an older tombstone: a hit from before the withdrawal may still be on its way.
@@ -240,41 +209,67 @@ class Visitors:
         job.erased = not profile.consent or profile.consent[0] <= job.decided
         if not job.erased:
             return None, held
-        self._attempts += 1
-        # The choice stays on the tombstone: the site's default does not make the visitor anew.
-        tombstone = Profile(f"{self._boot}{self._attempts:x}", before, consent=[job.decided, []])
+        tombstone = aliases.tombstone(profile, before, [job.decided, []])
+        tombstone.revision = self._linker.revision()
         document = documents.encode(tombstone, tombstone.revision)
-        write = Write(job.visitor, profile.revision, document, TOMBSTONE_LIFETIME_S, b"", [], erase_before=before)
-        return write, _Held(tombstone, Marks(), held.room, held.room_at)
+        write = Write(key, profile.revision, document, TOMBSTONE_LIFETIME_S, b"", [], erase_before=before)
+        return write, Held(tombstone, Marks(), held.room, held.room_at)
 
-    def _finish(self, key: VisitorKey, after: _Held, jobs: list[Job]) -> None:
-        """Keep what the store confirmed and settle the jobs."""
+    def _keep(self, key: VisitorKey, held: Held) -> None:
+        """Keep what the store has said, in the place of the visitor that was away for longest."""
         self._cache.pop(key, None)
-        if after.profile.revision:
-            after.marks = after.marks.at_rest()
-            self._cache[key] = after
+        if held.revision:
+            held.marks = held.marks.at_rest()
+            self._cache[key] = held
             if len(self._cache) > self._cached:
                 del self._cache[next(iter(self._cache))]
+
+    async def _tidy(self, job: Job) -> None:
+        """Finish the merges that the job has brought to their end; what is left undone, the next hit does."""
+        try:
+            for key, held in (await self._linker.tidy(job, self._clock())).items():
+                if held is None:
+                    self._cache.pop(key, None)
+                else:
+                    self._keep(key, held)
+        except StoreUnavailable:
+            self._telemetry.count(("store_failures",))
+
+
+def _send_on(key: VisitorKey, held: Held, jobs: list[Job], *, sure: bool) -> None:
+    """Let jobs follow the alias that stands at their key."""
+    if held.alias is not None:
         for job in jobs:
-            job.done = True
-            if job.given_up:
-                late = sum(e.outcome is not None and e.outcome.kind == "stored" for e in job.envelopes)
-                self._telemetry.count(("events_late",), late)
+            job.go_on(target(key, held.alias), Step(key, held.alias, held.marks), sure=sure)
 
 
-def _next_jobs(lane: _Lane) -> list[Job]:
-    """Take the jobs of the next call: an erasure alone, else all that wait up to the next erasure."""
-    jobs = [lane.waiting.popleft()]
-    while not jobs[0].erase_before and lane.waiting and not lane.waiting[0].erase_before:
-        jobs.append(lane.waiting.popleft())
-    return jobs
+def _belongs(key: VisitorKey, profile: Profile, job: Job) -> bool:
+    """Tell whether a job has come to the right profile; send it elsewhere if not."""
+    for step in job.path:
+        void = aliases.void_until(step.name, step.alias.at, profile)
+        if void or (not job.sure and profile.aliases.get(step.name) != step.alias.at):
+            job.start_again(job.visitor)
+            return False
+    theirs = not job.person or job.person == key.id or profile.aliases.get(f"k:{job.person}", 0) > 0
+    if theirs or not job.path:
+        return True
+    if job.visitor.kind == "k":
+        _refuse(job, NOT_YOURS)
+    else:
+        job.start_again(VisitorKey(key.site, "k", job.person))
+        job.wants_cookie = bool(job.envelopes)
+    return False
 
 
-def _from_store(key: VisitorKey, stored: Stored, held: _Held) -> _Held:
-    """Return what the store holds, with the bucket that this worker kept; raises StoreUnavailable."""
-    try:
-        profile = documents.decode(stored.document) if stored.document is not None else Profile()
-    except (orjson.JSONDecodeError, LookupError, TypeError) as err:
-        log.exception("the stored profile of %s cannot be read", ":".join(key))
-        raise StoreUnavailable("the stored profile cannot be read") from err
-    return _Held(profile, Marks(stored.marks), held.room, held.room_at)
+def _refuse(job: Job, outcome: Outcome) -> None:
+    """End a job whose older id cannot become its person's."""
+    job.done = True
+    for envelope in job.envelopes:
+        envelope.outcome = outcome
+
+
+def _settle(job: Job, telemetry: Telemetry) -> None:
+    job.done = True
+    if job.given_up:
+        late = sum(e.outcome is not None and e.outcome.kind == "stored" for e in job.envelopes)
+        telemetry.count(("events_late",), late)

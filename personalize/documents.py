@@ -33,6 +33,7 @@ _FIELDS = (
     ("w", "seen"),
     ("b", "blocks"),
     ("h", "furthest"),
+    ("d", "aliases"),
 )
 _KEYS = tuple(key for key, _ in _FIELDS)
 _VALUES = attrgetter(*(name for _, name in _FIELDS))
@@ -41,7 +42,11 @@ _KNOWN = frozenset({"r", "f", *_KEYS})
 
 def decode(document: bytes) -> Profile:
     """Return the profile in a document; raises orjson.JSONDecodeError for what no release has written."""
-    table = orjson.loads(document)
+    return of_table(orjson.loads(document))
+
+
+def of_table(table: dict[str, Any]) -> Profile:
+    """Return the profile in a decoded document."""
     profile = Profile(revision=table["r"])
     for key, name in _FIELDS:
         if key in table:
@@ -53,11 +58,13 @@ def decode(document: bytes) -> Profile:
 
 def encode(profile: Profile, revision: str) -> bytes:
     """Return the document of a profile under a new revision; empty fields are left out."""
-    table: dict[str, Any] = {"r": revision, "f": FORMAT}
-    table |= {key: value for key, value in zip(_KEYS, _VALUES(profile), strict=True) if value}
-    if profile.unknown:
-        table.update(profile.unknown)
-    return orjson.dumps(table)
+    return orjson.dumps({"r": revision, "f": FORMAT, **table_of(profile)})
+
+
+def table_of(profile: Profile) -> dict[str, Any]:
+    """Return what a profile's document holds besides revision and format."""
+    table = {key: value for key, value in zip(_KEYS, _VALUES(profile), strict=True) if value}
+    return table | profile.unknown if profile.unknown else table
 
 
 def encode_capped(profile: Profile, revision: str) -> tuple[Profile, bytes, dict[str, int]]:

@@ -59,6 +59,7 @@ def merge(plan: MergePlan, a: Profile, b: Profile, now: int) -> Profile:
         seen=_latest(a.seen, b.seen),
         blocks=_histories(a.blocks, b.blocks, floor),
         furthest=_furthest(plan, a.furthest, b.furthest),
+        aliases=_each(_later_word, a.aliases, b.aliases),
         unknown={k: _greater(a.unknown.get(k), b.unknown.get(k)) for k in a.unknown.keys() | b.unknown.keys()},
         overflow=a.overflow + b.overflow,
     )
@@ -102,6 +103,11 @@ def _latest(one: list[Any], other: list[Any]) -> list[Any]:
     if one[0] != other[0]:
         return one if one[0] > other[0] else other
     return _greater(one, other)  # type: ignore[no-any-return]  # one of two lists
+
+
+def _later_word(one: int, other: int) -> int:
+    """Return the later of two words on a browser; of two at the same time the one that lets it go."""
+    return min(one, other) if abs(one) == abs(other) else max(one, other, key=abs)
 
 
 def _furthest(plan: MergePlan, one: list[Any], other: list[Any]) -> list[Any]:

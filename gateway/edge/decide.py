@@ -21,8 +21,8 @@ from gateway.enrich import enriched
 from gateway.envelope import TOO_LATE, Hit
 from gateway.errors import BadRequest, Refused, StoreUnavailable
 from gateway.identity.consent import allows_reading, in_force
+from gateway.jobs import Job
 from gateway.ports import VisitorKey
-from gateway.visitors import Job
 from gateway.wire import segment
 from personalize.decide import decide_in, summary_in
 from personalize.decision import Decision
@@ -161,9 +161,9 @@ def _reader(desk: Desk, intake: Intake) -> Job | None:
     visitor = _visitor(desk, intake)
     if visitor is None:
         return None
-    for job in intake.jobs:
-        if job.visitor == visitor:
-            return job
+    job = _job_of(intake, visitor)
+    if job is not None:
+        return job
     if visitor.kind == "c":
         return Job(intake.hit, visitor, [], done=True)  # a claim is never read back
     job = Job(intake.hit, visitor, [])
@@ -178,10 +178,26 @@ def _visitor(desk: Desk, intake: Intake) -> VisitorKey | None:
     return intake.jobs[0].visitor if visitor is None and intake.jobs else visitor
 
 
+def _job_of(intake: Intake, visitor: VisitorKey) -> Job | None:
+    """Return the job that brings the visitor's own events, also those of a browser that becomes a person's."""
+    for job in intake.jobs:
+        if job.visitor == visitor or (visitor.kind == "k" and job.person == visitor.id):
+            return job
+    return None
+
+
 def _token_id(desk: Desk, intake: Intake) -> str:
-    """Return the id that a token is bound to: the visitor's whose reaction will come back, "" when nobody's can."""
+    """Return the id that a token is bound to: that of the cookie which the reaction brings, else the person's.
+
+    "" when no reaction can be told to be this visitor's.
+    """
     visitor = _visitor(desk, intake)
-    return visitor.id if visitor is not None and visitor.kind != "c" else ""
+    if visitor is None or visitor.kind == "c":
+        return ""
+    job = _job_of(intake, visitor)
+    if job is None or (job.person and not job.done):
+        return visitor.id  # whether the browser needs another cookie is not known yet
+    return job.cookie_id or job.visitor.id
 
 
 def _what_may_be_read(
@@ -200,7 +216,7 @@ def _what_may_be_read(
         unread = "claim"
     elif degraded:
         unread = "degraded"
-    known = reader is not None and reader.visitor.kind == "k"
+    known = reader is not None and reader.at.kind == "k"
     context = Context(facts, consent, known=known, unread=unread)
     return (None, context) if unread else (profile or Profile(), context)
 

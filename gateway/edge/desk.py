@@ -23,6 +23,7 @@ from gateway.envelope import NO_CONSENT, TOO_LATE, UNAVAILABLE, BadEvent, Envelo
 from gateway.errors import Refused
 from gateway.identity.consent import allows_profile, in_force, signal_of
 from gateway.identity.tokens import Tokens
+from gateway.identity.verified import settle_person
 from gateway.identity.visitor import (
     Cookies,
     claims_of,
@@ -32,11 +33,12 @@ from gateway.identity.visitor import (
     new_visitor_id,
     visitor_of,
 )
+from gateway.jobs import Job
 from gateway.pipeline import REACTION_NAMES, arrive
 from gateway.ports import VisitorKey
 from gateway.settings import GatewaySettings
 from gateway.telemetry import Telemetry
-from gateway.visitors import Job, Visitors
+from gateway.visitors import Visitors
 from gateway.wire import segment
 from gateway.wire.times import parse_time
 
@@ -187,6 +189,7 @@ class Desk:
             address=self._proxies.client(peer, request.forwarded_for()),
             signal=signal_of(body),
         )
+        settle_person(hit)
         if body.get("reset") is True:
             hit.reset = True  # whoever it was has gone; what comes with this request is about somebody new
             return hit
@@ -228,13 +231,15 @@ class Desk:
         if envelopes and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
             hit.minted = new_visitor_id()
         arrive(hit, envelopes, self.tokens)
-        groups: dict[VisitorKey, list[Envelope]] = {}
+        groups: dict[tuple[VisitorKey, str], list[Envelope]] = {}
         for envelope in envelopes:
             if envelope.visitor is not None and envelope.outcome is None:
-                groups.setdefault(envelope.visitor, []).append(envelope)
+                groups.setdefault((envelope.visitor, envelope.person), []).append(envelope)
                 if _has_bad_token(envelope):
                     self.telemetry.count(("bad_tokens",))
-        intake.jobs = [Job(hit, visitor, group) for visitor, group in groups.items()]
+        if hit.doubtful:
+            self.telemetry.count(("bad_user_hashes",))
+        intake.jobs = [Job(hit, visitor, group, person) for (visitor, person), group in groups.items()]
 
     def _may_collect(self, hit: Hit) -> bool:
         """Tell whether the hit may reach a profile, as far as that can be told without reading one."""
@@ -253,6 +258,9 @@ class Desk:
     def cookie_headers(self, intake: Intake) -> list[Header]:
         """Return the Set-Cookie header that the answer needs: a new cookie, a renewed one, or its removal."""
         hit = intake.hit
+        anew = next((job.cookie_id for job in intake.jobs if job.done and job.cookie_id and _kept(job)), "")
+        if anew:
+            return [(b"set-cookie", self._cookies.header(hit.site, anew))]
         for job in intake.jobs:
             if job.erase_before:
                 return [(b"set-cookie", self._cookies.expired(hit.site))] if job.erased else []
@@ -265,11 +273,13 @@ class Desk:
         return [(b"set-cookie", self._cookies.expired(hit.site))] if hit.reset else []
 
     def decision_visitor(self, hit: Hit) -> VisitorKey | None:
-        """Return whose profile a decision may be about: the cookie's, a verified person's, or a claim (kind `c`)."""
+        """Return whose profile a decision may be about: a verified person's, the cookie's, or a claim (kind `c`)."""
+        if hit.person:
+            return VisitorKey(hit.site.key, "k", hit.person)
         if hit.minted:
             return VisitorKey(hit.site.key, "a", hit.minted)
         user_id, anonymous_id = hit.body.get("userId"), hit.body.get("anonymousId")
-        found = visitor_of(hit, str(user_id) if user_id else "", str(anonymous_id) if anonymous_id else "")
+        found = visitor_of(hit, str(user_id) if user_id else "", str(anonymous_id) if anonymous_id else "", "")
         return found if isinstance(found, VisitorKey) else None
 
     def count(self, outcomes: Sequence[tuple[int, str, Outcome]]) -> None:

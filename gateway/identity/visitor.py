@@ -116,13 +116,18 @@ def may_be_new(hit: Hit, *, claims: bool) -> bool:
     return _credentials(hit.body)
 
 
-def visitor_of(hit: Hit, user_id: str, anonymous_id: str) -> VisitorKey | Outcome:
-    """Return whose profile an event with these client ids goes to; an Outcome when it names nobody."""
+def visitor_of(hit: Hit, user_id: str, anonymous_id: str, person: str) -> VisitorKey | Outcome:
+    """Return whose profile an event with these client ids goes to; an Outcome when it names nobody.
+
+    `person` is the id of the person who proved to be the visitor: whose history a cookie's becomes, see `linking`.
+    """
     site = hit.site.key
     if hit.visitor_id:
         return VisitorKey(site, "a", hit.visitor_id)
+    if person:
+        return VisitorKey(site, "k", person)
     if user_id:
-        return VisitorKey(site, "k" if hit.secret else "c", hashed(site, "u", user_id))
+        return VisitorKey(site, "c", hashed(site, "u", user_id))
     if anonymous_id:
         return VisitorKey(site, "c", hashed(site, "a", anonymous_id))
     return _MISSING

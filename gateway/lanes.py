@@ -1,0 +1,103 @@
+"""Lanes: each visitor has one call to the store in flight; jobs that arrive meanwhile wait and go together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from gateway.jobs import Job
+from gateway.ports import VisitorKey
+from gateway.telemetry import Telemetry
+
+MOST_WAITING = 2_000
+"""Hits that may wait for one visitor; more than that is no visitor, and they are told to come later."""
+
+
+@dataclass(slots=True)
+class _Lane:
+    waiting: deque[Job] = field(default_factory=deque)
+
+
+class Lanes:
+    """The lanes of one worker; a job that has waited `patience_ms` goes without an answer."""
+
+    def __init__(self, telemetry: Telemetry, patience_ms: int) -> None:
+        self._telemetry = telemetry
+        self._patience_ms = patience_ms
+        self._lanes: dict[VisitorKey, _Lane] = {}
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    async def enter(self, job: Job) -> list[Job]:
+        """Wait for the lane of `job.at`; return the jobs that the caller is to run now, then `leave` with.
+
+        Empty when the job was run along by another, or may not wait any longer.
+        """
+        lane = self._lanes.get(job.at)
+        if lane is None:
+            self._lanes[job.at] = _Lane()
+            return [job]
+        if len(lane.waiting) >= MOST_WAITING:
+            self._telemetry.count(("store_failures",))
+            return []
+        return _next_jobs(lane, job) if await self._leads(lane, job) else []
+
+    def leave(self, key: VisitorKey, jobs: list[Job]) -> None:
+        """Wake those whose jobs have been run, and let the next waiting job lead, or close the lane."""
+        for job in jobs:
+            if job.turn is not None and not job.turn.done():
+                job.turn.set_result(False)
+        self._pass_on(key)
+
+    async def _leads(self, lane: _Lane, job: Job) -> bool:
+        """Wait for the lane; return whether this job is to run the next call, rather than having been run along."""
+        loop = asyncio.get_running_loop()
+        job.turn = loop.create_future()
+        key = job.at
+        lane.waiting.append(job)
+        bell = loop.call_later(self._patience_ms / 1000, self._give_up, lane, job)
+        try:
+            return await job.turn
+        except asyncio.CancelledError:
+            if job in lane.waiting:
+                lane.waiting.remove(job)
+            if job.turn.done() and not job.turn.cancelled() and job.turn.result():
+                self._pass_on(key)
+            raise
+        finally:
+            bell.cancel()
+
+    def _give_up(self, lane: _Lane, job: Job) -> None:
+        """Let a job that has waited long enough go without an answer from the store."""
+        if job.turn is None or job.turn.done():
+            return
+        if job in lane.waiting:
+            lane.waiting.remove(job)
+        else:
+            job.given_up = True  # its call is under way and may still land
+        job.turn.set_result(False)
+        self._telemetry.count(("store_failures",))
+
+    def _pass_on(self, key: VisitorKey) -> None:
+        for job in self._lanes[key].waiting:
+            if job.turn is not None and not job.turn.done():
+                job.turn.set_result(True)
+                return
+        del self._lanes[key]
+
+
+def _next_jobs(lane: _Lane, leader: Job) -> list[Job]:
+    """Take the jobs of the next call: an erasure alone, else all that wait up to the next erasure or other person."""
+    while lane.waiting.popleft() is not leader:
+        continue  # one whose caller has just gone
+    jobs = [leader]
+    while (
+        not jobs[0].erase_before
+        and lane.waiting
+        and not lane.waiting[0].erase_before
+        and lane.waiting[0].person == jobs[0].person
+    ):
+        jobs.append(lane.waiting.popleft())
+    return jobs
