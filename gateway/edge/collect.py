@@ -10,7 +10,7 @@ import orjson
 
 from gateway.edge.desk import Desk
 from gateway.edge.request import Header, Request, Send, answer
-from gateway.envelope import UNAVAILABLE, Outcome
+from gateway.envelope import UNAVAILABLE, Hit, Outcome
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.wire import segment
 
@@ -18,6 +18,12 @@ BATCH_BYTES = 4_000_000
 SINGLE_BYTES = 500_000
 
 _ALL_GOOD = b'{"success":true,"accepted":1,"dropped":0,"rejected":[]}'
+
+_BAD_USER_HASH = {
+    "code": "bad_user_hash",
+    "message": "userHash does not fit userId, so nobody was identified",
+    "hint": "send hex(HMAC-SHA256(secret key, userId)), made by the site's server",
+}
 
 Handler = Callable[[Desk, Request, Send, tuple[Header, ...]], Awaitable[None]]
 
@@ -66,12 +72,12 @@ async def _collect(desk: Desk, request: Request, send: Send, headers: tuple[Head
         desk.count(outcomes)
         raise BadRequest(bad.message, code="bad_shape", hint=f"{bad.reason}: mend the event and send it again")
     desk.count(outcomes)
-    await answer(send, 200, summary(outcomes), [*headers, *desk.cookie_headers(intake)])
+    await answer(send, 200, summary(outcomes, hit), [*headers, *desk.cookie_headers(intake)])
 
 
-def counted(outcomes: list[tuple[int, str, Outcome]]) -> dict[str, Any]:
-    """Return the part of an answer that says what became of the events."""
-    return {
+def counted(outcomes: list[tuple[int, str, Outcome]], hit: Hit) -> dict[str, Any]:
+    """Return the part of an answer that says what became of the events, and what its sender should know."""
+    said = {
         "success": True,
         "accepted": sum(outcome.accepted for _, _, outcome in outcomes),
         "dropped": sum(outcome.kind == "dropped" for _, _, outcome in outcomes),
@@ -81,10 +87,11 @@ def counted(outcomes: list[tuple[int, str, Outcome]]) -> dict[str, Any]:
             if outcome.kind == "rejected"
         ],
     }
+    return said | {"warnings": [_BAD_USER_HASH]} if hit.doubtful else said
 
 
-def summary(outcomes: list[tuple[int, str, Outcome]]) -> bytes:
+def summary(outcomes: list[tuple[int, str, Outcome]], hit: Hit) -> bytes:
     """Return the body of a collection's answer."""
-    if len(outcomes) == 1 and outcomes[0][2].accepted:
+    if len(outcomes) == 1 and outcomes[0][2].accepted and not hit.doubtful:
         return _ALL_GOOD
-    return orjson.dumps(counted(outcomes))
+    return orjson.dumps(counted(outcomes, hit))

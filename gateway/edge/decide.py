@@ -68,7 +68,7 @@ class Decisions:
         view = View(plan, profile, context, now)
         decisions = decide_in(view, plan, placements, explain=explain)
         token_id = _token_id(desk, intake)
-        answered = counted(outcomes)
+        answered = counted(outcomes, hit)
         answered["placements"] = {
             d.placement: _shown(
                 d,

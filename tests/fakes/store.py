@@ -55,6 +55,10 @@ class FakeStore:
         """Return the entries of the visitor's partition, oldest first."""
         return list(self._contents.logs.get(_partition(visitor), ()))
 
+    def entries(self) -> list[bytes]:
+        """Return every entry of the log."""
+        return [entry for log in self._contents.logs.values() for entry in log]
+
     def snapshot(self) -> object:
         """Return what is stored now, for `roll_back`."""
         return copy.deepcopy(self._contents)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from gateway.envelope import Outcome
 from gateway.errors import BadRequest
 from gateway.identity.consent import allows_profile, allows_reading, in_force, signal_of
 from gateway.identity.tokens import Tokens
+from gateway.identity.verified import proves, user_hash
 from gateway.identity.visitor import Cookies, cookie_in, cookie_name, hashed, may_be_new, new_visitor_id, visitor_of
 from gateway.ports import VisitorKey
 from personalize.decision import Decision
@@ -95,14 +97,36 @@ def test_who_claims_an_id_becomes_new_only_on_the_sites_own_origin(headers: Any,
 
 
 def test_whose_profile_an_event_goes_to() -> None:
-    assert visitor_of(hit(visitor_id="v"), "u", "a") == VisitorKey("demo", "a", "v")
-    assert visitor_of(hit(), "u", "a") == VisitorKey("demo", "c", hashed("demo", "u", "u"))
-    assert visitor_of(hit(), "", "a") == VisitorKey("demo", "c", hashed("demo", "a", "a"))
-    assert visitor_of(hit(secret=True), "u", "a") == VisitorKey("demo", "k", hashed("demo", "u", "u"))
-    assert visitor_of(hit(secret=True), "", "a") == VisitorKey("demo", "c", hashed("demo", "a", "a"))
-    nobody = visitor_of(hit(), "", "")
+    assert visitor_of(hit(visitor_id="v"), "u", "a", "p") == VisitorKey("demo", "a", "v")
+    assert visitor_of(hit(), "u", "a", "p") == VisitorKey("demo", "k", "p")
+    assert visitor_of(hit(), "u", "a", "") == VisitorKey("demo", "c", hashed("demo", "u", "u"))
+    assert visitor_of(hit(), "", "a", "") == VisitorKey("demo", "c", hashed("demo", "a", "a"))
+    assert visitor_of(hit(secret=True), "", "a", "") == VisitorKey("demo", "c", hashed("demo", "a", "a"))
+    nobody = visitor_of(hit(), "", "", "")
     assert isinstance(nobody, Outcome)
     assert nobody.reason == "missing_id"
+
+
+def test_only_the_sites_server_can_make_a_user_hash() -> None:
+    proof = user_hash("a secret key", "u-1")
+    assert proof == hmac.new(b"a secret key", b"u-1", "sha256").hexdigest()
+    assert proves(site(), "u-1", proof)
+    assert proves(site(), "u-1", proof.upper())
+    for user_id, sent in [
+        ("u-2", proof),
+        ("u-1", proof[:-1]),
+        ("u-1", proof + "0"),
+        ("u-1", "é" * 64),
+        ("u-1", None),
+        ("u-1", 5),
+    ]:
+        assert not proves(site(), user_id, sent)
+    assert not proves(site(secret_key="another"), "u-1", proof)  # noqa: S106 - a test's key
+
+
+@given(st.text(), st.one_of(st.text(), st.integers(), st.none(), st.lists(st.text())))
+def test_whatever_is_sent_as_a_proof_is_looked_at(user_id: str, given_proof: Any) -> None:
+    assert not proves(site(), user_id, given_proof)
 
 
 def test_equal_ids_of_two_sites_or_kinds_never_meet() -> None:

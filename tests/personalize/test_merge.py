@@ -40,6 +40,7 @@ def profiles(draw: st.DrawFn, of: str, *, longest: int = 100) -> Profile:
     profile.furthest = draw(
         st.sampled_from([[], *([name, at] for name in ("customer", "Trial", "gone") for at in (7, 9))])
     )
+    profile.aliases = draw(st.dictionaries(random.pick("a:x", "a:y", "k:z"), random.pick(7, -7, 8, -9), max_size=2))
     profile.unknown = draw(st.sampled_from([{}, {}, {"zz": 1}, {"zz": {"a": [1]}}, {"zy": None}]))
     if draw(random.SELDOM):
         cut(profile, TODAY - 40)
@@ -120,7 +121,7 @@ def filled() -> Profile:
         matchers={"QQQQQQ": [2, TODAY, 2]}, unnamed={"QQQQQQ": TODAY}, traits=[[9, {"plan": "pro"}]], owns={"basic": 4},
         consent=[7, ["ads"]], company=[8, "g", {"name": "Acme"}], user=[3, "u"],
         seen=[4, "FI", "", "", "", "", "", ""], blocks={"a0": [[1, TODAY, 1], 0, 5, 0]}, furthest=["Trial", 7],
-        unknown={"zz": 1},
+        aliases={"a:x": 8}, unknown={"zz": 1},
     )  # fmt: skip
 
 
