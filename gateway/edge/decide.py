@@ -179,11 +179,11 @@ def _visitor(desk: Desk, intake: Intake) -> VisitorKey | None:
 
 
 def _job_of(intake: Intake, visitor: VisitorKey) -> Job | None:
-    """Return the job that brings the visitor's own events, also those of a browser that becomes a person's."""
-    for job in intake.jobs:
-        if job.visitor == visitor or (visitor.kind == "k" and job.person == visitor.id):
-            return job
-    return None
+    """Return the job that brings the visitor's own events, of two the one by which a browser becomes a person's."""
+    theirs = [
+        job for job in intake.jobs if job.visitor == visitor or (visitor.kind == "k" and job.person == visitor.id)
+    ]
+    return max(theirs, key=lambda job: bool(job.person), default=None)
 
 
 def _token_id(desk: Desk, intake: Intake) -> str:
