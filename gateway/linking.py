@@ -64,11 +64,11 @@ class Linker:
         """
         person_key, person = await self.person(VisitorKey(key.site, "k", jobs[0].person))
         events = [(job.hit, envelope) for job in jobs for envelope in job.envelopes]
-        if person_key == key or not _any_allowed(events, held.profile):
+        if person_key == key:
             return held
         name = f"{key.kind}:{key.id}"
         if not _any_allowed(events, Profile(consent=chosen(held.profile.consent, person.consent))):
-            return person_key
+            return person_key if _any_allowed(events, held.profile) else held
         if not aliases.has_room(person, name, held.profile):
             self._telemetry.count(("links_refused",))
             return None

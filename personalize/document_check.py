@@ -10,7 +10,8 @@ from typing import Annotated, Any, TypeAlias
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from personalize import counters, documents
+from personalize import aliases, counters, documents
+from personalize.aliases import Alias
 from personalize.profiles import Profile
 
 _DAY_MS = 86_400_000
@@ -22,23 +23,27 @@ class Unreadable(ValueError):
     """A document that is no profile for this release; the message is a clause: what is wrong, and where."""
 
 
-def checked(document: bytes) -> Profile:
-    """Return the profile in a document; raises Unreadable."""
+def checked(document: bytes) -> Profile | Alias:
+    """Return the profile, or the alias that stands in its place, in a document; raises Unreadable."""
     try:
-        found = _Stored.model_validate_json(document)
-        profile = documents.decode(document)
+        table = orjson.loads(document)
+        is_alias = isinstance(table, dict) and "to" in table
+        shape = _StoredAlias.model_validate(table) if is_alias else _Stored.model_validate_json(document)
+        if is_alias and "of" in table:
+            _Stored.model_validate_json(orjson.dumps({"r": "", "f": documents.FORMAT, **table["of"]}))
+        found = aliases.decode(document)
     except ValidationError as error:
         first = error.errors()[0]
         # Names inside come from visitors, so only the key and the numbers below it are told.
         place = ".".join(str(part) for at, part in enumerate(first["loc"]) if at == 0 or isinstance(part, int))
         what = first["msg"].removeprefix("Value error, ")
         raise Unreadable(f"it is damaged{f' at {place}' if place else ''}: {what[0].lower()}{what[1:]}") from error
-    except orjson.JSONDecodeError as error:  # Infinity, say, which pydantic lets pass
+    except orjson.JSONDecodeError as error:
         raise Unreadable(f"it is damaged: {error}") from error
-    if found.format > documents.FORMAT:
-        message = f"it has the format {found.format}, and this release reads formats up to {documents.FORMAT}"
+    if shape.format > documents.FORMAT:
+        message = f"it has the format {shape.format}, and this release reads formats up to {documents.FORMAT}"
         raise Unreadable(f"{message}; use the release that wrote it")
-    return profile
+    return found
 
 
 def _a_row(row: list[int]) -> list[int]:
@@ -80,3 +85,18 @@ class _Stored(BaseModel):
     seen: tuple[int, str, str, str, str, str, str, str] | None = Field(None, alias="w")
     blocks: dict[str, tuple[_Row, _Ms, _Ms, _Ms]] = Field({}, alias="b")
     furthest: tuple[str, _Ms] | None = Field(None, alias="h")
+    aliases: dict[str, int] = Field({}, alias="d")
+
+
+class _StoredAlias(BaseModel):
+    """Keys and shapes as in `aliases`."""
+
+    model_config = ConfigDict(strict=True)
+
+    revision: str = Field(alias="r")
+    format: int = Field(alias="f", ge=1)
+    to: str = Field(pattern="^k:")
+    at: _Ms
+    erased: _Ms = Field(0, alias="x")
+    renewed: _Day = Field(0, alias="n")
+    of: dict[str, Any] | None = None

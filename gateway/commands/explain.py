@@ -33,6 +33,7 @@ from gateway.settings import Settings, SiteSettings, load_settings
 from gateway.store import keys
 from gateway.store.address import parse_address
 from gateway.store.folder import socket_path
+from personalize.aliases import MOST_OLDER_IDS, Alias, united
 from personalize.counters import KEPT_DAYS
 from personalize.document_check import Unreadable, checked
 from personalize.errors import RulesInvalid
@@ -90,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         plan = _plan(settings, site, args.rules)
         key = visitor_key(site.key, args.visitor)
         counting = Counting(settings.data / FOLDER / site.key)
-        _show(args, site, _Found(key, _profile(settings, key), plan), counting)
+        _show(args, site, _Found(*_person(settings, key, plan), plan), counting)
     except UsageError as error:
         return _refused(str(error), USAGE)
     except _NotFound as error:
@@ -139,8 +140,29 @@ def _plan(settings: Settings, site: SiteSettings, folder: str | None) -> Plan:
     return compile_rules(rules, site.time_zone)
 
 
-def _profile(settings: Settings, key: VisitorKey) -> Profile:
-    """Return the stored profile; raises _NotFound with what to do, StartupError for an address that is none."""
+def _person(settings: Settings, key: VisitorKey, plan: Plan) -> tuple[VisitorKey, Profile]:
+    """Return whose profile holds for a visitor, and the profile: the person's whose browser this is, or their own.
+
+    Raises _NotFound with what to do, StartupError for an address that is none.
+    """
+    found = _stored(settings, key)
+    brought = []
+    for _ in range(MOST_OLDER_IDS + 2):
+        if isinstance(found, Profile):
+            break
+        brought.append((f"{key.kind}:{key.id}", found))
+        key = VisitorKey(key.site, *found.to.split(":", 1))
+        found = _stored(settings, key)
+    else:
+        raise _NotFound("the visitor's aliases lead in a circle")
+    for name, alias in brought:  # what a merge under way has not yet brought there
+        found = united(plan, found, name, alias, clock())
+    if found.erased and not (found.visits or found.matchers or found.traits or found.seen):
+        raise _NotFound("the visitor was erased, and only the note of it is left")
+    return key, found
+
+
+def _stored(settings: Settings, key: VisitorKey) -> Profile | Alias:
     folder = settings.data / "store"
     url = settings.redis or f"unix://{quote(str(socket_path(folder)))}"
     where = str(parse_address(url)) if settings.redis else str(folder)
@@ -167,12 +189,9 @@ def _profile(settings: Settings, key: VisitorKey) -> Profile:
             "or was away for more than 400 days has no profile"
         )
     try:
-        profile = checked(document)
+        return checked(document)
     except Unreadable as error:
         raise _NotFound(f"the stored profile cannot be read: {error}") from error
-    if profile.erased and not (profile.visits or profile.matchers or profile.traits or profile.seen):
-        raise _NotFound("the visitor was erased, and only the note of it is left")
-    return profile
 
 
 def counted_since(plan: Plan, profile: Profile, counting: Counting, now: int) -> dict[str, list[Behaviour]]:

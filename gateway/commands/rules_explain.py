@@ -27,6 +27,7 @@ from gateway.commands.rules import (
 )
 from gateway.commands.showing import asked_placements, show, show_json
 from personalize import rule_tests
+from personalize.aliases import Alias
 from personalize.document_check import Unreadable, checked
 from personalize.explain import Explanation, as_data, explain
 from personalize.explain_text import Line, explained_lines
@@ -119,6 +120,8 @@ def _of_file(args: argparse.Namespace, plan: Plan, rules: RuleSet) -> list[tuple
             profile = checked(stored)
         except Unreadable as error:
             raise UsageError(f"{name} is no profile that can be read: {error}") from error
+        if isinstance(profile, Alias):
+            raise UsageError(f"{name} is an alias, so the profile to look at is that of {profile.to}")
         return [("visitor", name, explain(plan, profile, without_request(profile), clock(), asked))]
     case, problems = read_visitor(name, source, rules)
     if case is None:

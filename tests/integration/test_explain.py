@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import httpx
 import orjson
 import pytest
 
+from gateway.identity.visitor import hashed
 from gateway.ports import VisitorKey
 from gateway.store import keys
 from gateway.store.folder import socket_path
@@ -176,3 +178,15 @@ def test_what_is_no_profile_in_the_store_is_said(gateway: Gateway) -> None:
     assert (refused.returncode, refused.stdout) == (1, "")
     assert f"has no profile under the key {key} but something else" in refused.stderr
     store.delete(key)
+
+
+def test_the_browser_of_a_known_person_is_explained_by_the_persons_profile(gateway: Gateway) -> None:
+    cookie = a_visitor(gateway)
+    secret = tomllib.loads((gateway.data / "secrets.toml").read_text())["site"]["demo"]["secret_key"]
+    body = {"writeKey": secret, "visitor": cookie, "userId": "u-1", "traits": {"plan": "pro"}}
+    assert httpx.post(f"{gateway.public}/v1/identify", content=orjson.dumps(body)).json()["accepted"] == 1
+    found = orjson.loads(explain(gateway, cookie, "--format", "json").stdout)
+    assert found["visitor"] == f"k:{hashed('demo', 'u', 'u-1')}"
+    assert found["explanation"]["scores"][0]["value"] == 16
+    assert found["explanation"]["profile"]["traits"] == {"plan": "pro"}
+    assert orjson.loads(explain(gateway, "known:u-1", "--format", "json").stdout)["visitor"] == found["visitor"]
