@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 import threading
 import tomllib
@@ -202,6 +203,15 @@ def test_concurrent_rotations_lose_no_key(tmp_path: Path) -> None:
     ring = SecretsFile(tmp_path).cookie_ring()
     assert len(ring) == 10
     assert {A, B} <= {key.text for key in ring}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change another's file")
+def test_the_file_stays_its_owners_when_root_rotates(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    os.chown(path, 12345, 12346)
+    assert main(["keys", "rotate", "--data", str(tmp_path)]) == 0
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 12346, 0o600)
 
 
 def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:
