@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import tomllib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import Any, Self, cast
 
 from benchmarks.machine import pin
 from gateway.identity.visitor import Cookies, cookie_name
+from gateway.secrets import load_secrets
 from tests.integration.process import Gateway, children, eventually
 
 ROOT = Path(__file__).parents[1]
@@ -73,8 +73,7 @@ def gateway_in(folder: Path, cores: Sequence[int]) -> Iterator[Gateway]:
 
 def cookie_minter(gateway: Gateway) -> Callable[[int], str]:
     """Return a function that gives a numbered visitor's valid cookie for the demo site, as `name=value`."""
-    secrets = tomllib.loads((gateway.data / "secrets.toml").read_text("utf-8"))
-    cookies = Cookies(secrets["cookie_keys"])
+    cookies = Cookies(load_secrets(gateway.data, ["demo"]).cookie_keys)
     site = cast("Any", SimpleNamespace(key="demo", cookie_domain=""))  # all that a cookie needs of a site
 
     def mint(number: int) -> str:

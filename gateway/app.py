@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from gateway.edge.cors import Cors
 from gateway.edge.desk import Desk
@@ -13,6 +14,7 @@ from gateway.edge.hot import FrontDoor
 from gateway.edge.site_routes import site_routes
 from gateway.enrich.agent import agent_of
 from gateway.envelope import Site
+from gateway.identity.signing import Keys
 from gateway.identity.tokens import Tokens
 from gateway.identity.visitor import Cookies
 from gateway.networks.data import Networks
@@ -39,13 +41,19 @@ def clock() -> int:
 
 
 def sites_of(
-    settings: Settings, secret_keys: Mapping[str, str], rules: Mapping[str, str], networks: Networks | None = None
+    settings: Settings,
+    secret_keys: Mapping[str, str],
+    rules: Mapping[str, str],
+    networks: Networks | None = None,
+    old_secret_keys: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Site]:
     """Return the sites with their rules, which come packed from the parent; `networks` knows addresses."""
+    old = old_secret_keys or {}
     return [
         Site(
             key=site.key,
             secret_key=secret_keys[site.key],
+            old_secret_keys=tuple(old.get(site.key, ())),
             origins=site.origins,
             cookie_domain=site.cookie_domain,
             consent=frozenset(site.consent),
@@ -77,6 +85,7 @@ class Gateway:
         store: ProfileStore,
     ) -> None:
         self._sites = {site.key: site for site in sites}
+        self._keys = Keys(cookie_keys)
         self.telemetry = Telemetry()
         self.visitors = Visitors(
             store,
@@ -89,8 +98,8 @@ class Gateway:
             sites=sites,
             settings=settings.gateway,
             visitors=self.visitors,
-            cookies=Cookies(cookie_keys),
-            tokens=Tokens(cookie_keys),
+            cookies=Cookies(self._keys),
+            tokens=Tokens(self._keys),
             cors=Cors(sites),
             telemetry=self.telemetry,
             clock=clock,
@@ -117,6 +126,23 @@ class Gateway:
     def go_live(self, site: str, plan: Plan) -> None:
         """Let every hit of a site that is opened from now on be decided by this plan."""
         self._sites[site].plan = plan
+
+    def prepare_keys(self, keys: Mapping[str, Any]) -> Callable[[], None]:
+        """Accept new keys beside those in force; what is returned lets the new ones sign, and those left out go."""
+        self._keys.verify_also(keys["cookie_keys"])
+        listed = {name: (keys["secret_keys"][name], *keys["old_secret_keys"].get(name, ())) for name in self._sites}
+        for name, site in self._sites.items():
+            site.old_secret_keys = tuple(dict.fromkeys((*site.old_secret_keys, *listed[name])))
+        self._desk.take_secret_keys()
+
+        def go() -> None:
+            self._keys.replace(keys["cookie_keys"])
+            for name, site in self._sites.items():
+                site.secret_key, *old = listed[name]
+                site.old_secret_keys = tuple(old)
+            self._desk.take_secret_keys()
+
+        return go
 
     def report(self) -> dict[str, object]:
         """Return the worker's numbers for the parent."""

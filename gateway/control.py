@@ -3,9 +3,11 @@
 The parent sends the worker's orders first, then asks for a report now and then. When the line ends, the other side has
 died: a worker without a parent stops, for it has lost its store's keeper.
 
-New rules come in two steps, so that either all workers have them or none: `{"prepare": n, "site", "rules"}` is answered
-`{"prepared": n}`, or with an `"error"`; after `{"go": n}` the worker's next hit sees them. A line keeps its order, and
-a new worker's orders hold what is live when they are written: no worker misses a step.
+New rules and keys come in two steps, so that either all workers have them or none: `{"prepare": n, "site", "rules"}`,
+or `{"prepare": n, "keys"}`, is answered `{"prepared": n}`, or with an `"error"`; after `{"go": n}` the worker's next
+hit sees them. New keys are accepted from the first step on and sign after the second: what one worker signs all others
+verify. A line keeps its order, and a new worker's orders hold what is live when they are written: no worker misses a
+step.
 """
 
 from __future__ import annotations
@@ -18,6 +20,10 @@ from typing import Any
 import orjson
 
 _LENGTH_BYTES = 4
+
+
+class NotTaken(Exception):
+    """What all workers were to take did not reach every one, so none has it; the text is a sentence that says why."""
 
 
 @dataclass(slots=True)

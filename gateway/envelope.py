@@ -72,7 +72,10 @@ TOO_LATE = Outcome("rejected", Rejected.TOO_LATE, "the store did not answer in t
 
 @dataclass(slots=True)
 class Site:
-    """One website at run time: its keys, its list of origins, its rules. A reload replaces `plan`."""
+    """One website at run time: its keys, its list of origins, its rules.
+
+    A reload replaces `plan`, a rotation the secret keys.
+    """
 
     key: str
     secret_key: str
@@ -82,6 +85,13 @@ class Site:
     plan: Plan
     lookups: Lookups = field(default_factory=Lookups)
     """What an address tells to this site; nothing unless the worker has data or the site a list."""
+    old_secret_keys: tuple[str, ...] = ()
+    """Secret keys from before the last rotation, which are accepted as well until they are dropped."""
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """Every secret key that is accepted, the newest first: what proves the site's own server."""
+        return (self.secret_key, *self.old_secret_keys)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ GatewayError
 ├── TooLarge            413  too_large
 ├── BadContentEncoding  415  bad_content_encoding
 ├── StoreUnavailable    503  unavailable, with Retry-After
+├── KeysRefused         a change of keys that would lose visitors or keys; a command tells it
 └── StartupError        the process cannot start; the message says what to do
 """
 
@@ -75,6 +76,12 @@ class StoreUnavailable(GatewayError):
 
 class Internal(GatewayError):
     """A fault of ours; the log has it, and the client may send the request again."""
+
+
+class KeysRefused(GatewayError):
+    """Keys are not changed in the way that was asked for; shown to the operator."""
+
+    code = "keys"
 
 
 class StartupError(GatewayError):

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Literal, TypeVar
 
+from gateway.control import NotTaken
 from gateway.daemon import in_daemon
 from gateway.reload import Stamp, read_rules, stamp_of
 from gateway.settings import Settings
@@ -42,10 +43,6 @@ RETRY_S = 5.0
 """How long after rules that a worker could not take, or that could not be kept, that is tried again."""
 
 
-class NotTaken(RulesError):
-    """Good rules did not reach every worker, so none has them; the text is a sentence that says why."""
-
-
 class _Unforeseen(RulesError):
     """A folder broke the watch itself; the log has the traceback."""
 
@@ -66,7 +63,6 @@ class RulesWatch:
         self._sites = [SiteRules(site, settings.data, clock) for site in settings.site if site.rules]
         self._asked = {rules.key: asyncio.Event() for rules in self._sites}
         self._reloads: Counter[Result] = Counter()
-        self._one_at_a_time = asyncio.Lock()
 
     def packed(self) -> dict[str, str]:
         """Return the live rules by site, packed for a worker."""
@@ -143,10 +139,9 @@ class RulesWatch:
             result, keep = "same", rules.take_same(found)
         else:
             try:
-                async with self._one_at_a_time:
-                    await roll_out(rules.key, found.packed)
+                await roll_out(rules.key, found.packed)
             except NotTaken as error:
-                rules.refuse(error, again=True)
+                rules.refuse(RulesError(str(error)), again=True)
                 self._reloads["bad"] += 1
                 await asyncio.sleep(RETRY_S)  # the stamp stays what it was, so the next look tries again
                 return

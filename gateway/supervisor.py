@@ -9,17 +9,19 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import uvicorn
 from redis.asyncio import Redis
 
-from gateway.control import Line, open_line
+from gateway.control import Line, NotTaken, open_line
 from gateway.edge.ops import Readiness, ops_app
 from gateway.erasure import sweep
 from gateway.errors import StartupError
-from gateway.rules_watch import NotTaken, RulesWatch
+from gateway.keys_watch import KeysWatch
+from gateway.rules_watch import RulesWatch
 from gateway.secrets import Secrets
 from gateway.settings import Settings
 from gateway.store.embedded import EmbeddedStore
@@ -57,11 +59,11 @@ class _Worker:
     heard: float = 0.0
     """When it last said something, or was started, by the loop's clock."""
     sent: int = 0
-    """The latest rules that it was sent, by the number that they were sent under."""
+    """The latest rules or keys that it was sent, by the number that they were sent under."""
     prepared: int = 0
-    """The latest rules that it has answered for: it holds them ready, or `refused` them."""
+    """The latest of them that it has answered for: it holds them ready, or `refused` them."""
     refused: str = ""
-    """Why it could not take the rules that it was sent last."""
+    """Why it could not take what it was sent last."""
 
 
 class InternalServer(uvicorn.Server):
@@ -82,6 +84,8 @@ class Supervisor:
         self._packed = rules.packed()
         self._sent = 0
         self._secrets = secrets
+        self._keys = KeysWatch(settings.data, secrets, [site.key for site in settings.site])
+        self._one_at_a_time = asyncio.Lock()
         self._store: EmbeddedStore | None = None
         self._workers: dict[int, _Worker] = {}
         self._own = Telemetry()
@@ -108,16 +112,18 @@ class Supervisor:
             await self._all_ready()
             if not self._stopping.is_set():
                 stack.push_async_callback(_ended, asyncio.create_task(self._rules.run(self._roll_out)))
+                stack.push_async_callback(_ended, asyncio.create_task(self._keys.run(self._roll_out_keys)))
                 print(f"ready http://{_address(public)} internal http://{_address(internal)}", flush=True)  # noqa: T201 - whoever started us waits for this line
             await self._stopping.wait()
             server.should_exit = True
 
     def _hang_up(self) -> None:
-        """Take SIGHUP: read the rules again, but end with the terminal that the gateway was started in."""
+        """Take SIGHUP: read rules and keys again, but end with the terminal that the gateway was started in."""
         if sys.stdin is not None and sys.stdin.isatty():
             self._stopping.set()
         else:
             self._rules.look_now()
+            self._keys.look_now()
 
     # -- parts ---------------------------------------------------------------------------------------------------
 
@@ -207,6 +213,7 @@ class Supervisor:
                 "cookie_keys": self._secrets.cookie_keys,
                 "admin_token": self._secrets.admin_token,
                 "secret_keys": self._secrets.secret_keys,
+                "old_secret_keys": self._secrets.old_secret_keys,
                 "rules": self._packed,
                 "store": store_url,
             }
@@ -244,16 +251,35 @@ class Supervisor:
             await asyncio.sleep(0.02)  # not an event: a worker that dies early is replaced by another object
 
     async def _roll_out(self, site: str, packed: str) -> None:
-        """Bring new rules to every worker in two steps, so that all have them or none; raises NotTaken."""
+        """Bring a site's new rules to every worker; raises NotTaken."""
+
+        def live() -> None:
+            self._packed = {**self._packed, site: packed}
+
+        async with self._one_at_a_time:
+            await self._in_two_steps({"site": site, "rules": packed}, live)
+
+    async def _roll_out_keys(self, secrets: Secrets) -> None:
+        """Bring new keys to every worker; raises NotTaken."""
+        keys = {name: getattr(secrets, name) for name in ("cookie_keys", "secret_keys", "old_secret_keys")}
+
+        def live() -> None:
+            self._secrets = replace(self._secrets, **keys)
+
+        async with self._one_at_a_time:
+            await self._in_two_steps({"keys": keys}, live)
+
+    async def _in_two_steps(self, news: dict[str, Any], live: Callable[[], None]) -> None:
+        """Bring news to every worker, so that all have them or none; `live` makes them those of new workers' orders."""
         self._sent = number = self._sent + 1
-        order = {"prepare": number, "site": site, "rules": packed}
+        order = {"prepare": number, **news}
         deadline = asyncio.get_running_loop().time() + PREPARED_WITHIN_S
         # A worker that dies meanwhile is replaced by another object, with the rules that are live, and is asked too.
         while len(self._workers) < self._settings.gateway.workers or any(
             worker.prepared != number for worker in self._workers.values()
         ):
             for worker in self._workers.values():
-                # One that has not answered for the rules before would only heap these up behind them.
+                # One that has not answered for the news before would only heap these up behind them.
                 if worker.sent != number and worker.prepared == worker.sent:
                     worker.sent = number
                     worker.line.post(order)
@@ -263,13 +289,13 @@ class Supervisor:
         for worker in self._workers.values():
             if worker.refused:
                 raise NotTaken(f"worker {worker.number} could not take them: {worker.refused}")
-        # Nothing waits from here on: no worker can be started in between with the rules from before.
-        self._packed = {**self._packed, site: packed}
+        # Nothing waits from here on: no worker can be started in between with what was live before.
+        live()
         for worker in self._workers.values():
             worker.line.post({"go": number})
 
     def _missing(self, number: int) -> str:
-        """Return which worker has not taken the rules of this number, as the start of a sentence."""
+        """Return which worker has not taken the news of this number, as the start of a sentence."""
         for worker in self._workers.values():
             if worker.prepared != number:
                 return f"worker {worker.number} (process {worker.process.pid}) had not taken them"
@@ -304,6 +330,7 @@ class Supervisor:
         snapshots = [w.snapshot for w in self._workers.values() if w.snapshot is not None]
         total = add_up([self._own.snapshot(), *snapshots])
         self._rules.measure(total)
+        self._keys.measure(total)
         total.gauges["workers"] = sum(w.ready.is_set() for w in self._workers.values())
         return total
 
@@ -316,14 +343,14 @@ class Supervisor:
             reasons.append("no worker is ready")
         elif not any(w.store_connected for w in ready):
             reasons.append("no worker is connected to the store")
-        return Readiness(tuple(reasons), (*self._silent_workers(), *self._rules.notes()))
+        return Readiness(tuple(reasons), (*self._silent_workers(), *self._rules.notes(), *self._keys.notes()))
 
     def _silent_workers(self) -> list[str]:
         """Return one sentence for each worker that leaves the parent without an answer."""
         now = asyncio.get_running_loop().time()
         return [
             f"worker {w.number} (process {w.process.pid}) has said nothing for {now - w.heard:.0f} s; "
-            "new rules wait until it does or is ended"
+            "new rules and keys wait until it does or is ended"
             for w in self._workers.values()
             if w.ready.is_set() and w.owed and now - w.heard > _SILENT_S
         ]

@@ -31,6 +31,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "store_failures": ("Store calls that failed or came too late", ()),
     "network_data_loads": ("Sets of network data that a worker took, or refused because they are broken", ("result",)),
     "rules_reloads": ("Rule folders that were read again: good ones went live, bad ones changed nothing", ("result",)),
+    "key_reloads": ("New keys in secrets.toml: good ones are in force, bad ones changed nothing", ("result",)),
     "worker_restarts": ("Workers that died and were started again", ()),
     "store_restarts": ("Times that the embedded store died and was started again", ()),
 }
@@ -44,9 +45,10 @@ GAUGES: dict[str, str] = {
 
 SITE_GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "rules_version_info": ("The version of each site's rules that is live; always 1", ("site", "version")),
+    "cookie_key_info": ("The cookie keys in force by id: one signs, all verify; always 1", ("key", "role")),
     "rules_refused": ("1 while a site's rule folder is refused and older rules stay live, else 0", ("site",)),
 }
-"""What the parent knows of each site; sites are settings, never a client's words."""
+"""What the parent knows of each site and key; both are settings, never a client's words."""
 
 Key = tuple[str, ...]
 

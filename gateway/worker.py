@@ -10,6 +10,9 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -23,7 +26,6 @@ from gateway.store.connection import StoreConnection
 from gateway.store.keys import PARTITIONS
 from gateway.store.link import Limits
 from gateway.store.profiles import RedisProfiles
-from personalize.plan import Plan
 
 log = logging.getLogger("tuttu")
 
@@ -45,7 +47,7 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     settings = Settings.model_validate(orders["settings"])
     networks = Networks(settings.data / FOLDER, on_event=log.info)
     networks.refresh()
-    sites = sites_of(settings, orders["secret_keys"], orders["rules"], networks)
+    sites = sites_of(settings, orders["secret_keys"], orders["rules"], networks, orders["old_secret_keys"])
     limits = Limits(deadline_s=settings.gateway.store_deadline_ms / 1000)
     connection = StoreConnection(orders["store"], limits=limits, on_event=log.info)
     await connection.start()
@@ -99,28 +101,36 @@ async def _watch(networks: Networks) -> None:
 async def _answer(
     line: Line, gateway: Gateway, networks: Networks, connection: StoreConnection, collector: Collector
 ) -> None:
-    """Do what the parent asks until it is gone: report, prepare new rules, let them go live."""
-    aside: tuple[int, str, Plan] | None = None
+    """Do what the parent asks until it is gone: report, prepare new rules or keys, let them go live."""
+    aside: tuple[int, Callable[[], None]] | None = None
     while (message := await line.hear()) is not None:
         if "prepare" in message:
-            number, site = message["prepare"], message["site"]
+            number = message["prepare"]
             answer = {"prepared": number}
             try:
-                # In a thread; the collector would stop all hits for as long as it walks what comes up there.
-                with collector.resting():
-                    aside = number, site, await asyncio.to_thread(gateway.prepare, site, message["rules"])
+                aside = number, await _prepared(message, gateway, collector)
             except Exception as err:
-                log.exception("new rules of site %s cannot be taken", site)
+                log.exception("news cannot be taken: %s", ", ".join(message.keys() - {"prepare"}))
                 answer["error"] = f"{type(err).__name__}: {err}"
             await line.say(answer)
         elif "go" in message:
             if aside is not None and aside[0] == message["go"]:
-                gateway.go_live(*aside[1:])
+                aside[1]()
                 collector.tidy_soon()
             aside = None
         else:
             networks.report(gateway.telemetry)
             await line.say({**gateway.report(), "store_connected": connection.connected})
+
+
+async def _prepared(message: dict[str, Any], gateway: Gateway, collector: Collector) -> Callable[[], None]:
+    """Return what lets the news in a message go live."""
+    if "keys" in message:
+        return gateway.prepare_keys(message["keys"])
+    # In a thread; the collector would stop all hits for as long as it walks what comes up there.
+    with collector.resting():
+        plan = await asyncio.to_thread(gateway.prepare, message["site"], message["rules"])
+    return partial(gateway.go_live, message["site"], plan)
 
 
 def main() -> None:

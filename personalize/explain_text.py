@@ -18,7 +18,7 @@ from personalize.explain_scores import ScoreExplained
 from personalize.language import ENGLISH, Language
 from personalize.syntax import Logic
 
-Role = Literal["title", "head", "won", "lost", "plus", "minus", "detail", "gap"]
+Role = Literal["title", "head", "won", "lost", "plus", "minus", "warning", "detail", "gap"]
 
 
 MOST_CONTENT = 100

@@ -26,6 +26,7 @@ _STYLES = {
     "lost": "",
     "plus": "",
     "minus": "red",
+    "warning": "yellow",
     "detail": "dim",
     "gap": "",
 }

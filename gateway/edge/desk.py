@@ -108,11 +108,15 @@ class Desk:
         self._cookies = cookies
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._by_write_key = {site.key: site for site in sites}
-        self._by_secret_key = {site.secret_key: site for site in sites}
+        self.take_secret_keys()
 
     def site(self, write_key: str) -> Site | None:
         """Return the site of a write key."""
         return self._by_write_key.get(write_key)
+
+    def take_secret_keys(self) -> None:
+        """Know the sites by the secret keys that they have now."""
+        self._by_secret_key = {key: site for site in self._by_write_key.values() for key in site.secret_keys}
 
     def scheme(self, scope: Scope) -> str:
         """Return http or https, as the browser sees it; a trusted proxy may say so."""

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 import orjson
 
-from gateway.identity.signing import KeyRing
+from gateway.identity.signing import KeyRing, Keys
 from personalize.decision import Decision
 from personalize.model import Shown
 
@@ -17,8 +17,8 @@ from personalize.model import Shown
 class Tokens:
     """Makes and reads decision tokens with one key ring."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._ring = KeyRing(tuple(keys), b"tuttu decision")
+    def __init__(self, keys: Keys | Iterable[str]) -> None:
+        self._ring = KeyRing(keys, b"tuttu decision")
 
     def make(self, site: str, visitor_id: str, decision: Decision, plan_version: str, now: int) -> str:
         """Return the token of a decision for the visitor with this id."""

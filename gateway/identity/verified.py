@@ -1,7 +1,8 @@
 """Verified identity: who has proved to be which person.
 
 A call with the secret key says who its visitor is. A browser says it with `userHash`, the HMAC-SHA256 of the user id
-under the site's secret key, which only the site's server can make. Everything else is a claim.
+under the site's secret key, which only the site's server can make; a key that is being replaced counts until it is dropped. Everything else is a
+claim.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def proves(site: Site, user_id: str, given: Any) -> bool:
     """Tell whether a `userHash` proves this user id at this site; whatever a client may have sent."""
     if not isinstance(given, str) or len(given) != HASH_LENGTH or not given.isascii():
         return False
-    return hmac.compare_digest(given.lower(), user_hash(site.secret_key, user_id))
+    return any(hmac.compare_digest(given.lower(), user_hash(key, user_id)) for key in site.secret_keys)
 
 
 def settle_person(hit: Hit) -> None:

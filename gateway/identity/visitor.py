@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from gateway.envelope import Envelope, Hit, Outcome, Rejected, Site
-from gateway.identity.signing import KeyRing
+from gateway.identity.signing import KeyRing, Keys
 from gateway.ports import VisitorKey
 
 COOKIE = "tuttu_id"
@@ -31,9 +31,10 @@ _MISSING = Outcome(
 class Cookies:
     """Reads and writes the visitor cookie of any site with one key ring."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._ring = KeyRing(tuple(keys), b"tuttu cookie")
+    def __init__(self, keys: Keys | Iterable[str]) -> None:
+        self._ring = KeyRing(keys, b"tuttu cookie")
         self._verified: dict[tuple[str, str], str] = {}
+        self._drops = self._ring.keys.drops
 
     def value(self, site: Site, visitor_id: str) -> str:
         """Return the cookie's value, `<id>.<key id>.<mac>`."""
@@ -42,6 +43,9 @@ class Cookies:
 
     def visitor_id(self, site: Site, value: str) -> str:
         """Return the id of a valid cookie value, else ""; valid ones are remembered for a while."""
+        if self._drops != self._ring.keys.drops:  # some of these may have been signed by a key that is gone
+            self._drops = self._ring.keys.drops
+            self._verified.clear()
         known = self._verified.get((site.key, value))
         if known is not None:
             return known

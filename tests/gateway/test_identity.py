@@ -121,6 +121,7 @@ def test_only_the_sites_server_can_make_a_user_hash() -> None:
         ("u-1", 5),
     ]:
         assert not proves(site(), user_id, sent)
+    assert proves(site(secret_key="another", old_secret_keys=("a secret key",)), "u-1", proof)  # noqa: S106 - same
     assert not proves(site(secret_key="another"), "u-1", proof)  # noqa: S106 - a test's key
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from gateway.control import NotTaken
 from gateway.counting import Counting, counting_since
 from gateway.last_good import keep_last_good, read_last_good
 from gateway.reload import check, pack, read_rules, stamp_of, unpacked
-from gateway.rules_watch import NotTaken, RulesWatch
+from gateway.rules_watch import RulesWatch
 from gateway.settings import Settings
 from gateway.site_rules import SiteRules
 from gateway.telemetry import Telemetry, exposition

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import gateway.supervisor
-from gateway.control import Line, open_line
-from gateway.rules_watch import NotTaken, RulesWatch
+from gateway.control import Line, NotTaken, open_line
+from gateway.rules_watch import RulesWatch
 from gateway.secrets import Secrets
 from gateway.settings import load_settings
 from gateway.supervisor import Supervisor, _Worker

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.__main__ import main
 from gateway.enrich.address import TrustedProxies
 from tests.fakes.recorder import Exchange, Recorder
 from tests.gateway.making import RULES
@@ -106,6 +107,11 @@ def test_only_a_trusted_proxy_names_a_path(gateway: Gateway) -> None:
     assert host("/t", VISITOR) == "www.example.com/v1"
     for nonsense in ("t", "//evil.example", "/t?x", "/t/v1/<script>", "/" + "a/" * 9, "/"):
         assert host(nonsense, "127.0.0.1") == "www.example.com/v1"
+
+
+def test_the_doctor_finds_nothing_wrong(proxy: Proxy, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["doctor", f"{proxy.url}/t", "--write-key", "www", "--visit"])
+    assert code == 0, capsys.readouterr().out
 
 
 def test_a_batch_of_4_mb_goes_through_plain_and_zipped(client: httpx.Client) -> None:

@@ -1,0 +1,1 @@
+"""What `tuttu doctor` finds out about a deployment from outside, as a browser would meet it."""
