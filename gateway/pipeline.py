@@ -58,10 +58,10 @@ def put_facts(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
     return None
 
 
-def put_consent(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
-    """Let the choice that came with the request travel with the event."""
-    if hit.signal is not None:
-        envelope.event.consent = _in_order(hit.signal)
+def put_consent(_hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
+    """Let the choice that came with the event travel with it; what only limits is no choice."""
+    if envelope.signal is not None:
+        envelope.event.consent = _in_order(envelope.signal)
     return None
 
 
@@ -149,7 +149,7 @@ class Round:
 
 def drop_no_consent(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
     """Keep nothing without analytics and without personalization."""
-    r.consent = in_force(hit.signal, r.profile, hit.site.consent, envelope.event.time)
+    r.consent = in_force(envelope.signal, r.profile, hit.site.consent, envelope.event.time, envelope.limit)
     return None if allows_profile(r.consent) else NO_CONSENT
 
 

@@ -21,7 +21,7 @@ from gateway.edge.request import Header, Request, Scope
 from gateway.enrich.address import TrustedProxies
 from gateway.envelope import NO_CONSENT, TOO_LATE, UNAVAILABLE, BadEvent, Envelope, Hit, Outcome, Rejected, Site
 from gateway.errors import Refused
-from gateway.identity.consent import allows_profile, in_force, signal_of
+from gateway.identity.consent import allows_profile, in_force, last_choice, put_event_signals, put_signals
 from gateway.identity.tokens import Tokens
 from gateway.identity.visitor import (
     Cookies,
@@ -60,6 +60,15 @@ class Intake:
     envelopes: list[Envelope]
     bad: list[BadEvent]
     jobs: list[Job] = field(default_factory=list)
+    choice: frozenset[str] | None = None
+    """The visitor's choice as of the request's latest event that carries one."""
+    chosen: int = 0
+    """When they made it (ms)."""
+
+    @property
+    def limit(self) -> frozenset[str]:
+        """The most that may be in force for a decision, as the request and each of its events say."""
+        return self.hit.limit.intersection(*(e.limit for e in self.envelopes))
 
     @property
     def withdrawal(self) -> Job | None:
@@ -185,8 +194,8 @@ class Desk:
             headers=headers,
             body=body,
             address=self._proxies.client(peer, request.forwarded_for()),
-            signal=signal_of(body),
         )
+        put_signals(hit)
         if body.get("reset") is True:
             hit.reset = True  # whoever it was has gone; what comes with this request is about somebody new
             return hit
@@ -209,6 +218,7 @@ class Desk:
             if isinstance(found, BadEvent):
                 intake.bad.append(found)
             else:
+                put_event_signals(hit, found)
                 intake.envelopes.append(found)
                 if found.clamped:
                     self.telemetry.count(("times_clamped",))
@@ -216,14 +226,18 @@ class Desk:
 
     def admit(self, intake: Intake) -> None:
         """Settle consent and identity, and group the events by visitor into jobs."""
-        hit, envelopes = intake.hit, intake.envelopes
-        if not self._may_collect(hit):
-            for envelope in envelopes:
+        hit = intake.hit
+        intake.choice, intake.chosen = last_choice(hit, intake.envelopes)
+        withdrawal = bool(hit.visitor_id) and intake.choice is not None and not allows_profile(intake.choice)
+        envelopes = []
+        for envelope in intake.envelopes:
+            if not withdrawal and _may_collect(hit, envelope):
+                envelopes.append(envelope)
+            else:
                 envelope.outcome = NO_CONSENT
-            if hit.signal is not None and hit.visitor_id:
-                collected = max((e.event.time for e in envelopes), default=hit.received)
-                key = VisitorKey(hit.site.key, "a", hit.visitor_id)
-                intake.jobs = [Job(hit, key, [], erase_before=hit.received, decided=collected)]
+        if withdrawal:
+            key = VisitorKey(hit.site.key, "a", hit.visitor_id)
+            intake.jobs = [Job(hit, key, [], erase_before=hit.received, decided=intake.chosen)]
             return
         if envelopes and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
             hit.minted = new_visitor_id()
@@ -235,12 +249,6 @@ class Desk:
                 if _has_bad_token(envelope):
                     self.telemetry.count(("bad_tokens",))
         intake.jobs = [Job(hit, visitor, group) for visitor, group in groups.items()]
-
-    def _may_collect(self, hit: Hit) -> bool:
-        """Tell whether the hit may reach a profile, as far as that can be told without reading one."""
-        if hit.signal is None and (hit.visitor_id or hit.secret):
-            return True  # a stored choice may stand; it is read with the profile
-        return allows_profile(in_force(hit.signal, None, hit.site.consent, hit.received))
 
     async def run(self, intake: Intake) -> None:
         """Bring all jobs to the visitors; each is done, or the store has failed it, afterwards."""
@@ -287,6 +295,13 @@ class Desk:
         if stored := sum(outcome.kind == "stored" for _, _, outcome in outcomes):
             self.telemetry.count(("events_late",), stored)
         return [(index, message_id, UNAVAILABLE) for index, message_id, _ in outcomes]
+
+
+def _may_collect(hit: Hit, envelope: Envelope) -> bool:
+    """Tell whether an event may reach a profile, as far as that can be told without reading one."""
+    if envelope.signal is None and (hit.visitor_id or hit.secret):
+        return allows_profile(envelope.limit)  # a stored choice may stand; it is read with the profile
+    return allows_profile(in_force(envelope.signal, None, hit.site.consent, hit.received, envelope.limit))
 
 
 def _decoded(item: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> Envelope | BadEvent:
