@@ -30,8 +30,10 @@ from personalize.stages import nothing_later, with_stage
 REACTION_NAMES = frozenset({"content shown", *REACTIONS})
 
 _KEPT = ("event", "name", "category", "properties", "traits", "userId", "anonymousId", "groupId", "previousId")
-_CONTEXT_LEFT_OUT = frozenset({"ip", "userAgent", "userAgentData", "credentials", "traits", "consent"})
-"""The raw address is used for look-ups and then dropped; what the agent says is in the facts."""
+_CONTEXT_LEFT_OUT = frozenset(
+    {"ip", "userAgent", "userAgentData", "credentials", "traits", "consent", "consentManagement"}
+)
+"""The raw address is used for look-ups and then dropped; what the agent says is in the facts, consent in `c`."""
 
 
 # -- arrival ---------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "conflicts": ("Writes that were folded again because another worker was first", ()),
     "bad_cookies": ("Visitor cookies with a wrong signature or shape", ()),
     "bad_tokens": ("Decision tokens with a wrong signature, or of another visitor", ()),
-    "decisions": ("Decisions by reason", ("reason",)),
+    "decisions": ("Decisions by site, block and reason", ("site", "block", "reason")),
     "erasures": ("Visitors erased", ("cause",)),
     "store_failures": ("Store calls that failed or came too late", ()),
     "network_data_loads": ("Sets of network data that a worker took, or refused because they are broken", ("result",)),

@@ -34,7 +34,7 @@ MAX_VALUE_BYTES = 1_024
 MAX_OWNED = 50
 MAX_PRODUCT_NAME = 100
 
-NEEDED_PURPOSE: Mapping[str, tuple[str, ...]] = {}
+NEEDED_PURPOSE: dict[str, tuple[str, ...]] = {}
 """The fields of a profile that may be kept only with a purpose's consent, by purpose; no field needs one so far."""
 
 _VISITING = frozenset({"page", "screen", "track"})

@@ -86,7 +86,7 @@ class Decisions:
         answered["retry"] = late(outcomes)
         desk.count(outcomes)
         for decision in decisions:
-            desk.telemetry.count(("decisions", decision.reason))
+            desk.telemetry.count(("decisions", hit.site.key, decision.block or "", decision.reason))
             if decision.block is None:
                 name = decision.placement[:100]
                 desk.notices.tell(f'a page asks for the placement "{name}", the rules of {hit.site.key} have none such')

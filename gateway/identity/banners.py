@@ -8,6 +8,7 @@ personalization is never a choice, or a site that maps too little would erase it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -23,6 +24,10 @@ COLLECTING = frozenset({"analytics", "personalization"})
 """The purposes of which either allows cookie, profile and log."""
 
 
+_LONGEST_COOKIE = 4096
+"""Browsers keep no longer ones (RFC 6265bis, section 5.5)."""
+
+
 class Said(NamedTuple):
     """What one source says: a choice, or None; and the most that may be in force, which is not a choice."""
 
@@ -35,6 +40,8 @@ NOTHING = Said(None, PURPOSES)
 
 def together(one: Said, other: Said) -> Said:
     """Return what both sources allow."""
+    if one is NOTHING:
+        return other
     if one.signal is None or other.signal is None:
         signal = other.signal if one.signal is None else one.signal
     else:
@@ -56,8 +63,10 @@ def said_in_context(context: Mapping[str, Any], categories: Categories) -> Said:
 def said_in_cookies(header: bytes, banners: Iterable[str], categories: Categories) -> Said:
     """Return what the cookies of these banners (names in BANNERS) say; one that cannot be read says nothing."""
     said = NOTHING
-    for name in banners:
-        said = together(said, BANNERS[name](header, categories))
+    for banner in banners:
+        cookie, read = BANNERS[banner]
+        if cookie in header and (value := cookie_in(header, cookie)) and len(value) <= _LONGEST_COOKIE:
+            said = together(said, read(value, header, categories))
     return said
 
 
@@ -131,28 +140,31 @@ def _ids(value: Any) -> list[str] | None:
 # -- cookies ---------------------------------------------------------------------------------------------------------
 
 
-def _onetrust(header: bytes, categories: Categories) -> Said:
+def _onetrust(value: str, header: bytes, categories: Categories) -> Said:
     """`OptanonConsent=…&groups=C0001%3A1%2CC0002%3A0&…`.
 
     It is there before anybody has chosen, with what is presumed until then; the second cookie comes with the answer.
     """
-    value = cookie_in(header, b"OptanonConsent")
-    groups = next((part[7:] for part in value.split("&") if part.startswith("groups=")), "")
-    if not groups:
-        return NOTHING
-    pairs = [each.partition(":") for each in unquote(groups).split(",")]
-    answers = [(name, answer == "1") for name, _, answer in pairs if answer in ("0", "1")]
+    _, _, rest = f"&{value}".partition("&groups=")
+    answers = _groups(rest.partition("&")[0])
     if not cookie_in(header, b"OptanonAlertBoxClosed") or "AwaitingReconsent=true" in value:
         return _limit(answers, categories)
     return _answered(answers, categories)
 
 
-def _cookiebot(header: bytes, categories: Categories) -> Said:
+@lru_cache(256)
+def _groups(text: str) -> tuple[tuple[str, bool], ...]:
+    """Return the answers in `C0001%3A1%2CC0002%3A0`; visitors of a site share a few such texts, so they are kept."""
+    pairs = [each.partition(":") for each in unquote(text).split(",")]
+    return tuple((name, answer == "1") for name, _, answer in pairs if answer in ("0", "1"))
+
+
+def _cookiebot(value: str, _header: bytes, categories: Categories) -> Said:
     """`CookieConsent={stamp:'…',necessary:true,statistics:false,method:'explicit',…}`, encoded.
 
     Instead of that -1 where no law asks for consent, 0 where it was not given; an implied consent is no choice.
     """
-    value = unquote(cookie_in(header, b"CookieConsent"))
+    value = unquote(value)
     if value == "0":
         return Said(None, frozenset())
     if not value.startswith("{"):
@@ -164,19 +176,18 @@ def _cookiebot(header: bytes, categories: Categories) -> Said:
     return _answered(answers, categories)
 
 
-def _cookieconsent(header: bytes, categories: Categories) -> Said:
+def _cookieconsent(value: str, _header: bytes, categories: Categories) -> Said:
     """`cc_cookie={"categories":["necessary","analytics"],…}`, encoded: what was allowed."""
-    value = cookie_in(header, b"cc_cookie")
     try:
-        allowed = orjson.loads(unquote(value))["categories"] if value else None
+        allowed = orjson.loads(unquote(value))["categories"]
     except (ValueError, LookupError, TypeError):
         return NOTHING
     return _listed(_ids(allowed) or [], categories) if isinstance(allowed, list) else NOTHING
 
 
-BANNERS: Mapping[str, Callable[[bytes, Categories], Said]] = {
-    "onetrust": _onetrust,
-    "cookiebot": _cookiebot,
-    "cookieconsent": _cookieconsent,
+BANNERS: Mapping[str, tuple[bytes, Callable[[str, bytes, Categories], Said]]] = {
+    "onetrust": (b"OptanonConsent", _onetrust),
+    "cookiebot": (b"CookieConsent", _cookiebot),
+    "cookieconsent": (b"cc_cookie", _cookieconsent),
 }
-"""How each banner's cookie is read, by the name that the setting `consent_cookies` has for it."""
+"""Each banner's cookie and how it is read, by the name that the setting `consent_cookies` has for the banner."""
