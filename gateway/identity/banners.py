@@ -23,7 +23,6 @@ Categories = Mapping[str, frozenset[str]]
 COLLECTING = frozenset({"analytics", "personalization"})
 """The purposes of which either allows cookie, profile and log."""
 
-
 _LONGEST_COOKIE = 4096
 """Browsers keep no longer ones (RFC 6265bis, section 5.5)."""
 
