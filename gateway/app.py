@@ -23,7 +23,7 @@ from gateway.networks.lookups import Lookups
 from gateway.networks.own_list import OwnList, read_own_list
 from gateway.ports import ProfileStore
 from gateway.reload import unpacked
-from gateway.settings import Settings, SiteSettings
+from gateway.settings import Settings, SiteSettings, purposes_by_category
 from gateway.telemetry import Telemetry
 from gateway.visitors import Visitors
 from personalize.decide import decide
@@ -57,6 +57,8 @@ def sites_of(
             origins=site.origins,
             cookie_domain=site.cookie_domain,
             consent=frozenset(site.consent),
+            consent_categories=purposes_by_category(site.consent_categories),
+            consent_cookies=site.consent_cookies,
             plan=unpacked(rules[site.key], site.time_zone) if site.key in rules else empty_plan(site.time_zone),
             lookups=Lookups(networks, own_list_of(site)),
         )

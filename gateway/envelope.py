@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from gateway.networks.lookups import Lookups
 from gateway.ports import VisitorKey
-from personalize.model import Event
+from gateway.settings import CONSENT_CATEGORIES, CONSENT_COOKIES, purposes_by_category
+from personalize.model import PURPOSES, Event
 from personalize.plan import Plan
 
 
@@ -85,6 +86,12 @@ class Site:
     plan: Plan
     lookups: Lookups = field(default_factory=Lookups)
     """What an address tells to this site; nothing unless the worker has data or the site a list."""
+    consent_categories: Mapping[str, frozenset[str]] = field(
+        default_factory=lambda: purposes_by_category(CONSENT_CATEGORIES)
+    )
+    """The purposes of a consent banner's categories, by id in lower case; none of one that is always allowed."""
+    consent_cookies: tuple[str, ...] = CONSENT_COOKIES
+    """The consent banners whose cookies are read."""
     old_secret_keys: tuple[str, ...] = ()
     """Secret keys from before the last rotation, which are accepted as well until they are dropped."""
 
@@ -116,6 +123,8 @@ class Hit:
     minted: str = ""
     """The id of the visitor that this request newly became; its answer brings the cookie."""
     signal: frozenset[str] | None = None
+    limit: frozenset[str] = PURPOSES
+    """The most that may be in force for this request, which is no choice: see `gateway/identity/consent.py`."""
     plan: Plan = field(init=False)
     """The site's plan when the hit was opened: one hit knows one plan, also when a reload swaps it meanwhile."""
 
@@ -135,6 +144,9 @@ class Envelope:
     client_time: int = 0
     """When it happened by the client's own clock (ms); 0 when it did not say."""
     clamped: bool = False
+    signal: frozenset[str] | None = None
+    """What the visitor chose, as this event and its request say; None when neither does."""
+    limit: frozenset[str] = PURPOSES
     visitor: VisitorKey | None = None
     person: str = ""
     """The id (kind `k`) of the person who proved to be the visitor."""

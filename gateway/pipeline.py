@@ -18,7 +18,6 @@ from gateway.enrich import enriched
 from gateway.envelope import DUPLICATE, ERASED, NO_CONSENT, STORED, TOO_HOT, Envelope, Hit, Outcome
 from gateway.identity.consent import allows_profile, allows_reading, in_force
 from gateway.identity.tokens import Tokens
-from gateway.identity.verified import person_of
 from gateway.identity.visitor import hashed, visitor_of
 from gateway.ports import VisitorKey
 from personalize.decide import decide
@@ -31,16 +30,17 @@ from personalize.stages import nothing_later, with_stage
 REACTION_NAMES = frozenset({"content shown", *REACTIONS})
 
 _KEPT = ("event", "name", "category", "properties", "traits", "userId", "anonymousId", "groupId", "previousId")
-_CONTEXT_LEFT_OUT = frozenset({"ip", "userAgent", "userAgentData", "credentials", "traits", "consent", "userHash"})
-"""The raw address is used for look-ups and then dropped; what the agent says is in the facts."""
+_CONTEXT_LEFT_OUT = frozenset(
+    {"ip", "userAgent", "userAgentData", "credentials", "traits", "consent", "consentManagement", "userHash"}
+)
+"""The raw address is used for look-ups and then dropped; what the agent says is in the facts, consent in `c`."""
 
 
 # -- arrival ---------------------------------------------------------------------------------------------------------
 
 
 def put_visitor(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
-    """Settle whose event it is and who proved to be that; reject one that names nobody."""
-    envelope.person = person_of(hit, envelope)
+    """Settle whose event it is; reject one that names nobody."""
     if hit.secret and envelope.event.type == "alias":
         # The site's server renames a person: the older id's history goes to the new one.
         envelope.visitor = VisitorKey(hit.site.key, "k", hashed(hit.site.key, "u", str(envelope.raw["previousId"])))
@@ -64,10 +64,10 @@ def put_facts(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
     return None
 
 
-def put_consent(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
-    """Let the choice that came with the request travel with the event."""
-    if hit.signal is not None:
-        envelope.event.consent = _in_order(hit.signal)
+def put_consent(_hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
+    """Let the choice that came with the event travel with it; what only limits is no choice."""
+    if envelope.signal is not None:
+        envelope.event.consent = _in_order(envelope.signal)
     return None
 
 
@@ -163,7 +163,7 @@ class Round:
 
 def purposes(hit: Hit, envelope: Envelope, profile: Profile) -> frozenset[str]:
     """Return the purposes in force for an event of a visitor."""
-    return in_force(hit.signal, profile, hit.site.consent, envelope.event.time)
+    return in_force(envelope.signal, profile, hit.site.consent, envelope.event.time, envelope.limit)
 
 
 def drop_no_consent(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:

@@ -20,6 +20,17 @@ from personalize.model import PURPOSES
 
 _NEAR = 0.85
 
+CONSENT_COOKIES = ("onetrust", "cookiebot", "cookieconsent")
+"""The consent banners whose cookies can be read, see `gateway/identity/banners.py`."""
+
+CONSENT_CATEGORIES: Mapping[str, tuple[str, ...]] = {
+    "necessary": ("C0001", "necessary", "strictly necessary", "essential", "essential_services"),
+    "analytics": ("C0002", "analytics", "statistics", "performance", "measurement"),
+    "personalization": ("C0003", "personalization", "preferences", "functional", "functionality"),
+    "ads": ("C0004", "ads", "advertising", "marketing", "targeting", "targeted_advertising", "behavioral_advertising"),
+}
+"""What the usual categories stand for: those of OneTrust, Cookiebot, CookieConsent, Segment and Ketch."""
+
 _DEMO_ORIGINS = ("http://localhost:*", "http://127.0.0.1:*")
 
 
@@ -66,6 +77,10 @@ class SiteSettings(BaseModel):
     time_zone: str = "UTC"
     consent: tuple[str, ...] = ()
     """Purposes that hold for a visitor who has not chosen; none unless configured."""
+    consent_categories: Mapping[str, tuple[str, ...]] = CONSENT_CATEGORIES
+    """The consent banner's categories for each purpose, and those that are always allowed ("necessary")."""
+    consent_cookies: tuple[str, ...] = CONSENT_COOKIES
+    """The consent banners whose cookies are believed."""
     rules: str = ""
     """Folder with the site's rules, relative to the settings file."""
     companies: str = ""
@@ -87,6 +102,32 @@ class SiteSettings(BaseModel):
             raise ValueError(f"{_quoted(unknown)} is not a purpose; there are {', '.join(sorted(PURPOSES))}")
         return value
 
+    @field_validator("consent_categories")
+    @classmethod
+    def _categories(cls, value: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+        if unknown := value.keys() - {*PURPOSES, "necessary"}:
+            raise ValueError(
+                f"{_quoted(unknown)} is not a purpose; there are {', '.join(sorted(PURPOSES))}, "
+                'and "necessary" for categories that are always allowed'
+            )
+        if any(not category.strip() for categories in value.values() for category in categories):
+            raise ValueError('a category is ""; write its id as the consent banner has it, such as "C0002"')
+        necessary = {category.lower() for category in value.get("necessary", ())}
+        if both := necessary & purposes_by_category({**value, "necessary": ()}).keys():
+            raise ValueError(
+                f'{_quoted(both)} stands under "necessary" and under a purpose; it can only be one of them'
+            )
+        return value
+
+    @field_validator("consent_cookies")
+    @classmethod
+    def _banners(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(value) - set(CONSENT_COOKIES):
+            raise ValueError(
+                f"{_quoted(unknown)} is not a banner whose cookie is read; there are {', '.join(CONSENT_COOKIES)}"
+            )
+        return value
+
     @field_validator("origins")
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -97,6 +138,16 @@ class SiteSettings(BaseModel):
                     f'"{origin}" is not an origin such as "https://www.example.com" or "http://localhost:*"'
                 )
         return value
+
+
+def purposes_by_category(categories: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
+    """Return the purposes of each category, by its id in lower case; none of one that is always allowed."""
+    found: dict[str, frozenset[str]] = {}
+    for purpose, ids in categories.items():
+        for category in ids:
+            also = found.get(category.lower(), frozenset())
+            found[category.lower()] = also | (PURPOSES & {purpose})
+    return found
 
 
 class Settings(BaseModel):
@@ -201,6 +252,10 @@ def _sentence(error: Any, config: Path | None) -> str:
         model = GatewaySettings if error["loc"][0] == "gateway" else SiteSettings
         near = difflib.get_close_matches(str(error["loc"][-1]), model.model_fields, n=1)
         message = "there is no such setting" + (f'; did you mean "{near[0]}"?' if near else "")
+    elif error["type"] == "tuple_type":
+        message = 'it is not a list; write ["…"]'
+    elif error["type"] == "dict_type":
+        message = "it is not a table; write one line for each purpose in it"
     return f"{config or 'settings'}: {where}: {message}"
 
 

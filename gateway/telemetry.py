@@ -26,7 +26,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "merges": ("Browsers and older ids whose history became a known person's", ()),
     "links_refused": ("Browsers and older ids that a person had no room for", ()),
     "bad_tokens": ("Decision tokens with a wrong signature, or of another visitor", ()),
-    "decisions": ("Decisions by reason", ("reason",)),
+    "decisions": ("Decisions by site, block and reason", ("site", "block", "reason")),
     "erasures": ("Visitors erased", ("cause",)),
     "store_failures": ("Store calls that failed or came too late", ()),
     "network_data_loads": ("Sets of network data that a worker took, or refused because they are broken", ("result",)),

@@ -23,7 +23,8 @@ from typing import Any, Protocol
 import orjson
 
 from personalize import counters, visits
-from personalize.profiles import FoldPlan, Profile, chosen, latest_owned, started, within_caps
+from personalize.model import PURPOSES
+from personalize.profiles import FoldPlan, Profile, chosen, latest_owned, let_go, started, within_caps
 
 
 class Places(Protocol):
@@ -65,6 +66,8 @@ def merge(plan: MergePlan, a: Profile, b: Profile, now: int) -> Profile:
     )
     p.traits = within_caps(p, _traits(a.traits, b.traits))
     p.owns = latest_owned(p, _each(max, a.owns, b.owns))
+    if p.consent:
+        let_go(p, PURPOSES.difference(p.consent[1]))
     return p
 
 

@@ -15,7 +15,7 @@ import orjson
 
 from personalize import counters, visits
 from personalize.calendar import Calendar
-from personalize.model import Event, Facts
+from personalize.model import PURPOSES, Event, Facts
 
 UNNAMED_DAYS = 30
 """Days for which the counts of a matcher outlive the last plan that named it."""
@@ -33,6 +33,9 @@ MAX_COMPANY_BYTES = 2_048
 MAX_VALUE_BYTES = 1_024
 MAX_OWNED = 50
 MAX_PRODUCT_NAME = 100
+
+NEEDED_PURPOSE: dict[str, tuple[str, ...]] = {}
+"""The fields of a profile that may be kept only with a purpose's consent, by purpose; no field needs one so far."""
 
 _VISITING = frozenset({"page", "screen", "track"})
 _SEEN = ("country", "region", "city", "language", "device", "browser", "os")
@@ -176,7 +179,9 @@ def _sign(p: Profile, event: Event) -> None:
     if event.user_id and (not p.user or event.stamp > p.user[0]):
         p.user = [event.stamp, event.user_id]
     if event.consent is not None:
-        p.consent = chosen(p.consent, [event.time, list(event.consent)])
+        before, p.consent = p.consent, chosen(p.consent, [event.time, list(event.consent)])
+        if not before or before[1] != p.consent[1]:
+            let_go(p, PURPOSES.difference(p.consent[1]))
 
 
 def chosen(one: list[Any], other: list[Any]) -> list[Any]:
@@ -186,6 +191,13 @@ def chosen(one: list[Any], other: list[Any]) -> list[Any]:
     if one[0] == other[0]:
         return [one[0], sorted(set(one[1]) & set(other[1]))]
     return one if one[0] > other[0] else other
+
+
+def let_go(p: Profile, purposes: Collection[str]) -> None:
+    """Empty the fields of a profile of one's own that need one of these purposes, which the visitor does not allow."""
+    for purpose in purposes:
+        for name in NEEDED_PURPOSE.get(purpose, ()):
+            setattr(p, name, type(getattr(p, name))())
 
 
 def _track(p: Profile, event: Event, day: int) -> None:

@@ -16,7 +16,7 @@ from personalize import english, phrasing, syntax, visits
 from personalize.decide import decide_in
 from personalize.explain_scores import explained_score
 from personalize.explain_text import decision_lines, score_lines
-from personalize.model import Context, Event, Facts, Shown, stamp_of
+from personalize.model import PURPOSES, Context, Event, Facts, Shown, stamp_of
 from personalize.plan import Plan
 from personalize.profiles import Profile, fold
 from personalize.stages import with_stage
@@ -71,10 +71,12 @@ def visitor_of(plan: Plan, case: syntax.Case) -> tuple[Profile, Context, int]:
     facts = Facts(**{word: value for word, value in given.items() if word not in _NO_FACTS})  # type: ignore[arg-type]  # the loader has checked the words
     allowed = _texts(given.get("consent"))
     consent = plan.purposes if allowed is None else frozenset(purpose.lower() for purpose in allowed)
-    profile = Profile(consent=[now, sorted(consent)])
-    traits: Any = given.get("traits")
+    profile = Profile(consent=[now, sorted(consent & PURPOSES)])
+    traits: Any = dict(given.get("traits") or ())  # type: ignore[call-overload]  # the loader made it a mapping
+    if others := sorted(consent - PURPOSES):
+        traits.setdefault("consent", others)
     if traits:
-        profile.traits = [[0, dict(traits)]]
+        profile.traits = [[0, traits]]
     profile.owns = dict.fromkeys(_texts(given.get("owns")) or (), now)
     known = given.get("visitor is") == "known"
     if not consent.isdisjoint({"analytics", "personalization"}):

@@ -85,11 +85,15 @@ class View:
 
     @property
     def purposes(self) -> frozenset[str]:
-        """What the visitor consented to: the gateway's purposes as of this request, others (`email`) as stored."""
+        """What the visitor consented to, in lower case.
+
+        The gateway's purposes as of this request; others (`email`) as the trait `consent` lists them, which says
+        nothing about the gateway's.
+        """
         if self._purposes is None:
-            stored = self.profile.consent[1] if self.profile.consent else ()
-            given = self.context.consent
-            self._purposes = given if PURPOSES.issuperset(stored) else given.union(stored) - (PURPOSES - given)
+            listed = self.traits.get("consent")
+            others = [x.lower() for x in (listed if isinstance(listed, list) else [listed]) if isinstance(x, str)]
+            self._purposes = self.context.consent.union(others) - (PURPOSES - self.context.consent)
         return self._purposes
 
     @property

@@ -86,7 +86,7 @@ class Decisions:
         answered["retry"] = late(outcomes)
         desk.count(outcomes)
         for decision in decisions:
-            desk.telemetry.count(("decisions", decision.reason))
+            desk.telemetry.count(("decisions", hit.site.key, decision.block or "", decision.reason))
             if decision.block is None:
                 name = decision.placement[:100]
                 desk.notices.tell(f'a page asks for the placement "{name}", the rules of {hit.site.key} have none such')
@@ -155,8 +155,8 @@ def _placements(body: dict[str, Any]) -> list[str]:
 
 def _reader(desk: Desk, intake: Intake) -> Job | None:
     """Return the job whose profile the decision is about: this visitor's events, or one that only reads."""
-    signal = intake.hit.signal
-    if intake.withdrawal is not None or (signal is not None and not allows_reading(signal)):
+    said = intake.limit if intake.choice is None else intake.choice & intake.limit
+    if intake.withdrawal is not None or not allows_reading(said):
         return None
     visitor = _visitor(desk, intake)
     if visitor is None:
@@ -207,8 +207,7 @@ def _what_may_be_read(
     hit = intake.hit
     claim = reader is not None and reader.visitor.kind == "c"
     profile = None if reader is None or claim else reader.profile
-    collected = max((e.event.time for e in intake.envelopes), default=hit.received)
-    consent = in_force(hit.signal, profile, hit.site.consent, collected)
+    consent = in_force(intake.choice, profile, hit.site.consent, intake.chosen, intake.limit)
     unread: Unread = ""
     if not allows_reading(consent):
         unread = "no_consent"

@@ -21,9 +21,9 @@ from gateway.edge.request import Header, Request, Scope
 from gateway.enrich.address import TrustedProxies
 from gateway.envelope import NO_CONSENT, TOO_LATE, UNAVAILABLE, BadEvent, Envelope, Hit, Outcome, Rejected, Site
 from gateway.errors import Refused
-from gateway.identity.consent import allows_profile, in_force, signal_of
+from gateway.identity.consent import allows_profile, in_force, last_choice, put_event_signals, put_signals
 from gateway.identity.tokens import Tokens
-from gateway.identity.verified import settle_person
+from gateway.identity.verified import person_of, settle_person
 from gateway.identity.visitor import (
     Cookies,
     claims_of,
@@ -62,11 +62,20 @@ class Intake:
     envelopes: list[Envelope]
     bad: list[BadEvent]
     jobs: list[Job] = field(default_factory=list)
+    choice: frozenset[str] | None = None
+    """The visitor's choice as of the request's latest event that carries one."""
+    chosen: int = 0
+    """When they made it (ms)."""
+
+    @property
+    def limit(self) -> frozenset[str]:
+        """The most that may be in force for a decision, as the request and each of its events say."""
+        return self.hit.limit.intersection(*(e.limit for e in self.envelopes))
 
     @property
     def withdrawal(self) -> Job | None:
-        """The erasure that the hit asks for, which is then its only job."""
-        return self.jobs[0] if self.jobs and self.jobs[0].erase_before else None
+        """The erasure that the hit asks for; of two the one that is not done."""
+        return min((job for job in self.jobs if job.erase_before), key=lambda job: job.done, default=None)
 
     def outcomes(self, waiting: Outcome) -> list[tuple[int, str, Outcome]]:
         """Return (position, message id, outcome) of every event; `waiting` stands for those without an answer."""
@@ -191,8 +200,8 @@ class Desk:
             headers=headers,
             body=body,
             address=self._proxies.client(peer, request.forwarded_for()),
-            signal=signal_of(body),
         )
+        put_signals(hit)
         settle_person(hit)
         if body.get("reset") is True:
             hit.reset = True  # whoever it was has gone; what comes with this request is about somebody new
@@ -216,6 +225,7 @@ class Desk:
             if isinstance(found, BadEvent):
                 intake.bad.append(found)
             else:
+                put_event_signals(hit, found)
                 intake.envelopes.append(found)
                 if found.clamped:
                     self.telemetry.count(("times_clamped",))
@@ -223,14 +233,19 @@ class Desk:
 
     def admit(self, intake: Intake) -> None:
         """Settle consent and identity, and group the events by visitor into jobs."""
-        hit, envelopes = intake.hit, intake.envelopes
-        if not self._may_collect(hit):
-            for envelope in envelopes:
+        hit = intake.hit
+        intake.choice, intake.chosen = last_choice(hit, intake.envelopes)
+        refused = intake.choice is not None and not allows_profile(intake.choice)
+        withdrawal = _whose_word_counts(hit) if refused else []
+        envelopes = []
+        for envelope in intake.envelopes:
+            envelope.person = person_of(hit, envelope)
+            if not withdrawal and _may_collect(hit, envelope):
+                envelopes.append(envelope)
+            else:
                 envelope.outcome = NO_CONSENT
-            if hit.signal is not None and hit.visitor_id:
-                collected = max((e.event.time for e in envelopes), default=hit.received)
-                key = VisitorKey(hit.site.key, "a", hit.visitor_id)
-                intake.jobs = [Job(hit, key, [], erase_before=hit.received, decided=collected)]
+        if withdrawal:
+            intake.jobs = [Job(hit, key, [], erase_before=hit.received, decided=intake.chosen) for key in withdrawal]
             return
         if envelopes and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
             hit.minted = new_visitor_id()
@@ -244,12 +259,6 @@ class Desk:
         if hit.doubtful:
             self.telemetry.count(("bad_user_hashes",))
         intake.jobs = [Job(hit, visitor, group, person) for (visitor, person), group in groups.items()]
-
-    def _may_collect(self, hit: Hit) -> bool:
-        """Tell whether the hit may reach a profile, as far as that can be told without reading one."""
-        if hit.signal is None and (hit.visitor_id or hit.secret):
-            return True  # a stored choice may stand; it is read with the profile
-        return allows_profile(in_force(hit.signal, None, hit.site.consent, hit.received))
 
     async def run(self, intake: Intake) -> None:
         """Bring all jobs to the visitors; each is done, or the store has failed it, afterwards."""
@@ -301,6 +310,21 @@ class Desk:
         if stored := sum(outcome.kind == "stored" for _, _, outcome in outcomes):
             self.telemetry.count(("events_late",), stored)
         return [(index, message_id, UNAVAILABLE) for index, message_id, _ in outcomes]
+
+
+def _whose_word_counts(hit: Hit) -> list[VisitorKey]:
+    """Return whom a refusal erases: the cookie's visitor, and the person who proved to be that."""
+    found = [VisitorKey(hit.site.key, "a", hit.visitor_id)] if hit.visitor_id else []
+    if hit.person and (hit.visitor_id or not hit.secret):
+        found.append(VisitorKey(hit.site.key, "k", hit.person))
+    return found
+
+
+def _may_collect(hit: Hit, envelope: Envelope) -> bool:
+    """Tell whether an event may reach a profile, as far as that can be told without reading one."""
+    if envelope.signal is None and (hit.visitor_id or hit.secret or envelope.person):
+        return allows_profile(envelope.limit)  # a stored choice may stand; it is read with the profile
+    return allows_profile(in_force(envelope.signal, None, hit.site.consent, hit.received, envelope.limit))
 
 
 def _decoded(item: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> Envelope | BadEvent:

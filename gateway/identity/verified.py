@@ -1,8 +1,8 @@
 """Verified identity: who has proved to be which person.
 
 A call with the secret key says who its visitor is. A browser says it with `userHash`, the HMAC-SHA256 of the user id
-under the site's secret key, which only the site's server can make; a key that is being replaced counts until it is dropped. Everything else is a
-claim.
+under the site's secret key, which only the site's server can make; a key that is being replaced counts until it is
+dropped. Everything else is a claim.
 """
 
 from __future__ import annotations

@@ -293,3 +293,25 @@ async def test_a_bad_proof_is_told_in_the_answer() -> None:
         ]  # fmt: skip
         answer = await Browser().send(app, "/v1/identify", userId="u-1")
         assert "warnings" not in answer.json()
+
+
+async def test_a_proven_persons_refusal_erases_the_person_without_a_cookie_too() -> None:
+    async with running() as app:
+        browser = Browser()
+        await browser.view(app)
+        await browser.log_in(app, "u-1")
+        stranger = Browser()
+        await stranger.log_in(app, "u-1", consent=[], userHash="0" * 64)
+        assert person(app.store, "u-1").erased == 0
+        await stranger.log_in(app, "u-1", consent=[])
+        assert person(app.store, "u-1").erased > 0
+
+
+async def test_a_proven_persons_stored_choice_counts_where_the_site_has_no_default() -> None:
+    async with running(sites=[site(consent=frozenset())]) as app:
+        first, second = Browser(), Browser()
+        await first.log_in(app, "u-1", consent=["analytics", "personalization"])
+        assert (await second.view(app)).json()["dropped"] == 1
+        assert (await second.log_in(app, "u-1")).json()["accepted"] == 1
+        assert (await second.log_in(app, "u-2")).json()["dropped"] == 1
+        assert stored(app.store, known("u-2")) == Profile()

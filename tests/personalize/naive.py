@@ -167,13 +167,10 @@ class World:
         return next((value for s in spellings if (value := self.company().get(s)) is not None), None)
 
     def purposes(self) -> set[str]:
-        """Return what is allowed: for the gateway's own purposes as of this request, for others the last choice."""
-        choices = [(e.time, set(e.consent)) for e in self.events if e.consent is not None]
-        if self.erased and not self.unread:
-            choices.append((self.erased, set()))
-        last = [purposes for time, purposes in choices if time == max(time for time, _ in choices)]
-        stored = set.intersection(*last) if last else set()
-        return set(self.allowed) | (stored - GATEWAY_PURPOSES)
+        """Return what is allowed: the gateway's own purposes as of this request, others as the trait lists them."""
+        listed = self.traits().get("consent")
+        texts = {x.lower() for x in (listed if isinstance(listed, list) else [listed]) if isinstance(x, str)}
+        return set(self.allowed) | (texts - GATEWAY_PURPOSES)
 
     def owned(self) -> list[str]:
         """Return the products that the visitor owns: the trait `owns`, and what was bought."""

@@ -101,7 +101,8 @@ FACTS = st.builds(
     page=pick("", "/a", "/A/b/", "/c?x", "/k%C3%A4"),
     company=COMPANIES,
 )
-PURPOSES = st.lists(pick("ads", "analytics", "email", "personalization", "sms"), unique=True, max_size=4).map(sorted)
+PURPOSES = st.lists(pick("ads", "analytics", "personalization"), unique=True, max_size=3).map(sorted)
+AGREED = pick(["email"], ["Email", "sms", "analytics"], ["ads", 5, None], "sms", [], None, {})
 
 
 @dataclass(slots=True, frozen=True)
@@ -187,7 +188,8 @@ def events(draw: st.DrawFn, at: int, message: str, fingerprint: int) -> Event:
         case "identify":
             event.type = kind
             event.traits = draw(st.fixed_dictionaries({}, optional={
-                "plan": VALUES, "seats": VALUES, "owns": pick("basic", ["Insight Pro", 5], 5, None, "X")}))  # fmt: skip
+                "plan": VALUES, "seats": VALUES, "owns": pick("basic", ["Insight Pro", 5], 5, None, "X"),
+                "consent": AGREED}))  # fmt: skip
             event.user_id = draw(pick("", "u1", "u2"))
         case _:
             event.type = kind
@@ -201,7 +203,7 @@ def events(draw: st.DrawFn, at: int, message: str, fingerprint: int) -> Event:
 @st.composite
 def contexts(draw: st.DrawFn) -> Context:
     """Return what a request says."""
-    allowed = frozenset(draw(PURPOSES)) & {"ads", "analytics", "personalization"}
+    allowed = frozenset(draw(PURPOSES))
     return Context(draw(FACTS), allowed, known=draw(st.booleans()), unread=draw(pick("", "", "", "", "", "no_consent")))
 
 

@@ -88,7 +88,7 @@ VECTORS: list[tuple[str, Story, Story]] = [
     ("{page: /tuotteet/*}", facts(page="/Tuotteet/x/?a=1"), facts(page="/tuotteet/")),
     ('{bot: "*"}', facts(bot="Googlebot"), nothing),
     ("{consent: [email, personalization]}", nothing, lambda v: setattr(v.context, "consent", frozenset())),
-    ("{consent: email}", lambda v: setattr(v.profile, "consent", [1, ["email"]]), nothing),
+    ("{consent: email}", lambda v: v.is_known_by(consent=["Email"]), lambda v: v.is_known_by(consent=["sms"])),
     ("{owns: insight*}", lambda v: v.did("purchase", properties={"product": "Insight Pro"}), nothing),
     ("{owns: pro}", lambda v: v.is_known_by(owns=["Pro"]), lambda v: v.is_known_by(owns=["Professional"])),
     ("{visitor is: new}", lambda v: v.viewed("/"), lambda v: v.viewed("/").viewed("/", days=1)),

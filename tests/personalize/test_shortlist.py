@@ -134,7 +134,7 @@ def visitors(draw: st.DrawFn, plans: list[Plan]) -> Visitor:
     for block in draw(st.lists(st.sampled_from(["b2", "b6"]), max_size=2)):
         visitor.reacted("Shown", block)
     visitor.context.known = draw(st.booleans())
-    visitor.profile.consent = [1, draw(st.sampled_from([[], ["email"], ["ads", "email"]]))]
+    visitor.is_known_by(consent=draw(st.sampled_from([[], ["email"], ["ads", "email"]])))
     visitor.context.consent = frozenset(draw(st.sampled_from([["personalization"], ["analytics"], []])))
     return visitor
 
