@@ -49,6 +49,7 @@ def sites_of(
             origins=site.origins,
             cookie_domain=site.cookie_domain,
             consent=frozenset(site.consent),
+            link_targets=site.allowed_targets(),
             plan=unpacked(rules[site.key], site.time_zone) if site.key in rules else empty_plan(site.time_zone),
             lookups=Lookups(networks, own_list_of(site)),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from gateway.networks.lookups import Lookups
 from gateway.ports import VisitorKey
@@ -76,6 +76,8 @@ class Site:
     cookie_domain: str
     consent: frozenset[str]
     plan: Plan
+    link_targets: tuple[str, ...] = ()
+    """Where links of e-mails may lead: normal addresses, see `personalize.link_targets`."""
     lookups: Lookups = field(default_factory=Lookups)
     """What an address tells to this site; nothing unless the worker has data or the site a list."""
 
@@ -105,6 +107,19 @@ class Hit:
         self.plan = self.site.plan
 
 
+class Contact(NamedTuple):
+    """Whom an e-mail's link names as the one who came: the id of a known person, and what the link says.
+
+    `path` is that of the link's target, `link` its own id; `expires` (ms) is how long the recognition holds.
+    """
+
+    id: str
+    message: str
+    path: str
+    link: str
+    expires: int
+
+
 @dataclass(slots=True)
 class Envelope:
     """One event of a hit. `raw` is what the client sent; `fingerprint` are 6 bytes of its message id's hash."""
@@ -117,6 +132,7 @@ class Envelope:
     client_time: int = 0
     """When it happened by the client's own clock (ms); 0 when it did not say."""
     clamped: bool = False
+    contact: Contact | None = None
     visitor: VisitorKey | None = None
     outcome: Outcome | None = None
 

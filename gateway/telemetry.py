@@ -23,6 +23,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "conflicts": ("Writes that were folded again because another worker was first", ()),
     "bad_cookies": ("Visitor cookies with a wrong signature or shape", ()),
     "bad_tokens": ("Decision tokens with a wrong signature, or of another visitor", ()),
+    "links": ("E-mail links that were followed and pixels that were fetched", ("result",)),
     "decisions": ("Decisions by reason", ("reason",)),
     "erasures": ("Visitors erased", ("cause",)),
     "store_failures": ("Store calls that failed or came too late", ()),

@@ -88,6 +88,8 @@ class Profile:
     """Block history: `[day count row of showings, last click ms, last dismissal ms, last conversion ms]`."""
     furthest: list[Any] = field(default_factory=list)
     """The furthest stage reached: `[name, time ms]`; noted only where stages move forward only (see `stages`)."""
+    contact: list[Any] = field(default_factory=list)
+    """As whom an e-mail's link last recognized this browser: `[time ms, id of the contact (kind k), until ms]`."""
     unknown: dict[str, Any] = field(default_factory=dict)
     """Fields of a newer format, kept as they are."""
     overflow: int = field(default=0, compare=False)
@@ -98,7 +100,7 @@ class Profile:
         return Profile(
             self.revision, self.erased, self.first_visit, self.floor, self.visits, self.matchers, self.unnamed,
             self.traits, self.owns, self.consent, self.company, self.user, self.seen, self.blocks,
-            self.furthest, self.unknown, self.overflow,
+            self.furthest, self.contact, self.unknown, self.overflow,
         )  # fmt: skip
 
     def trait_values(self) -> dict[str, Any]:
@@ -170,11 +172,13 @@ def _browse(p: Profile, event: Event, now: int) -> None:
 
 
 def _sign(p: Profile, event: Event) -> None:
-    """Keep the latest user id that was claimed and the latest consent choice."""
+    """Keep the latest user id that was claimed, the latest consent choice and the latest recognition."""
     if event.user_id and (not p.user or event.stamp > p.user[0]):
         p.user = [event.stamp, event.user_id]
     if event.consent is not None:
         p.consent = chosen(p.consent, [event.time, list(event.consent)])
+    if event.contact:
+        p.contact = max(p.contact, list(event.contact))
 
 
 def chosen(one: list[Any], other: list[Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from gateway.edge.collect import BATCH_BYTES, counted
+from gateway.edge.contacts import read_contact, recognized
 from gateway.edge.desk import Desk, Intake, late
 from gateway.edge.explaining import explanation
 from gateway.edge.request import Header, Request, Send, answer
@@ -103,7 +104,7 @@ class Decisions:
             jobs = [reader]
         else:
             return
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(_with_contact(work, desk, intake, reader))
         self._late.add(task)
         task.add_done_callback(self._late.discard)
         done, _ = await asyncio.wait((task,), timeout=desk.settings.decide_deadline_ms / 1000)
@@ -112,6 +113,13 @@ class Decisions:
                 job.given_up = not job.done
         else:
             task.result()
+
+
+async def _with_contact(work: Coroutine[Any, Any, None], desk: Desk, intake: Intake, reader: Job | None) -> None:
+    """Run the jobs, and then read the contact as whom the browser is recognized, within the same deadline."""
+    await work
+    if reader is not None and reader.done:
+        intake.contact = await read_contact(desk.visitors, intake.hit, reader, intake.clicks)
 
 
 def _wants_receipts(desk: Desk, request: Request) -> bool:
@@ -200,9 +208,11 @@ def _what_may_be_read(
         unread = "claim"
     elif degraded:
         unread = "degraded"
-    known = reader is not None and reader.visitor.kind == "k"
-    context = Context(facts, consent, known=known, unread=unread)
-    return (None, context) if unread else (profile or Profile(), context)
+    if unread or reader is None:
+        known = reader is not None and reader.visitor.kind == "k"
+        return None if unread else Profile(), Context(facts, consent, known=known, unread=unread)
+    profile, known = recognized(hit, reader, profile or Profile(), intake.contact)
+    return profile, Context(facts, consent, known=known)
 
 
 def _facts(intake: Intake) -> Facts:
