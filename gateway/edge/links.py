@@ -54,8 +54,8 @@ def link_routes(desk: Desk) -> list[Route]:
         return Response(_GIF, media_type="image/gif", headers=_PRIVATE)
 
     return [
-        Route("/v1/go/{token}", go, methods=["GET"]),
-        Route("/v1/open/{token}.gif", opened, methods=["GET"]),
+        Route("/v1/go/{token:path}", go, methods=["GET"]),
+        Route("/v1/open/{token:path}.gif", opened, methods=["GET"]),
     ]
 
 
