@@ -84,7 +84,7 @@ class SiteSettings(BaseModel):
     def allowed_targets(self) -> tuple[str, ...]:
         """Return where links of e-mails may lead, in normal form; by default to the site's own https origins."""
         own = (origin for origin in self.origins if origin.startswith("https://") and "*" not in origin)
-        return self.link_targets or tuple(normal_target(origin) for origin in own)
+        return self.link_targets or tuple(normal_target(origin) for origin in own if _is_target(origin))
 
     @field_validator("link_targets")
     @classmethod
@@ -144,6 +144,14 @@ class Settings(BaseModel):
         if doubled := {key for key in keys if keys.count(key) > 1}:
             raise ValueError(f"two sites have the key {', '.join(sorted(doubled))}")
         return value
+
+
+def _is_target(text: str) -> bool:
+    try:
+        normal_target(text)
+    except BadTarget:  # it holds for an Origin header, but no link can lead there
+        return False
+    return True
 
 
 def _target(text: str) -> str:

@@ -7,8 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
+from gateway.app import clock
 from gateway.envelope import Site
-from gateway.identity.links import Links
+from gateway.identity.links import DAY_MS, Link, Links
 from gateway.identity.visitor import hashed
 from gateway.ports import VisitorKey
 from personalize import documents
@@ -21,6 +22,15 @@ LINKS = Links(KEYS)
 BASE = "https://www.example.com/t"
 TARGET = "https://www.example.com/offer?a=1#top"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+SCANNERS = (
+    "",
+    "Mozilla/5.0",
+    CHROME,
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    "Barracuda Sentinel (EE)",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 SafeLinks",
+    "python-requests/2.32.0",
+)
 RULES = """
 placements:
   - placement: hero
@@ -111,3 +121,15 @@ async def decided(app: App, cookie: str, **body: Any) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()["placements"]["hero"]
     return found
+
+
+def link(**fields: Any) -> Link:
+    given = {
+        "site": "demo",
+        "contact": contact_key("ann").id,
+        "message": "autumn",
+        "target": TARGET,
+        "expires": clock() + DAY_MS,
+        "id": "an-id",
+    }
+    return Link(**(given | fields))
