@@ -7,14 +7,9 @@ browser's own, and nothing of the union is ever stored.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from personalize.plan import Plan
 from personalize.profiles import Profile
 from personalize.view import View, without_request
-
-Contact: TypeAlias = tuple[int, str, int]
-"""When a browser was recognized (ms), the id of the contact (kind `k`), and until when that holds (ms)."""
 
 
 def contact_of(profile: Profile | None, at: int) -> str:
@@ -23,6 +18,18 @@ def contact_of(profile: Profile | None, at: int) -> str:
         return ""
     since, contact, until = profile.contact
     return contact if since <= at < until else ""
+
+
+def deciding(plan: Plan, profile: Profile, contact: Profile | None, now: int) -> tuple[Profile, bool]:
+    """Return the profile that decides for a browser, and whether its visitor is known.
+
+    Without the contact's profile, which may not have come in time, it is the browser's own, and still known.
+    """
+    if not contact_of(profile, now):
+        return profile, False
+    if contact is None:
+        return profile, True
+    return (united(plan, profile, contact, now), True) if lends(profile, contact) else (profile, False)
 
 
 def lends(profile: Profile, contact: Profile) -> bool:

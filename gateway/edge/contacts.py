@@ -16,7 +16,7 @@ from gateway.ports import VisitorKey
 from gateway.visitors import Job, Visitors
 from personalize.model import Event, stamp_of
 from personalize.profiles import Profile
-from personalize.recognized import contact_of, lends, united
+from personalize.recognized import contact_of
 
 SENT, OPENED, CLICKED = "Email Sent", "Email Opened", "Email Link Clicked"
 
@@ -78,20 +78,6 @@ async def read_contact(visitors: Visitors, hit: Hit, reader: Job, clicks: Sequen
         job = Job(contact_hit(hit.site, hit.received), key, [])
         await visitors.submit(job)
     return job.profile if job.done else None
-
-
-def recognized(hit: Hit, reader: Job, profile: Profile, contact: Profile | None) -> tuple[Profile, bool]:
-    """Return the profile that decides, and whether the visitor is known.
-
-    A contact whose profile did not come in time leaves the browser's own, which is still known.
-    """
-    if reader.visitor.kind != "a" or not contact_of(profile, hit.received):
-        return profile, reader.visitor.kind == "k"
-    if contact is None:
-        return profile, True
-    if not lends(profile, contact):
-        return profile, False
-    return united(hit.plan, profile, contact, hit.received), True
 
 
 def _envelope(number: int, noted: Noted) -> Envelope:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from gateway.edge.collect import BATCH_BYTES, counted
-from gateway.edge.contacts import read_contact, recognized
+from gateway.edge.contacts import read_contact
 from gateway.edge.desk import Desk, Intake, late
 from gateway.edge.explaining import explanation
 from gateway.edge.request import Header, Request, Send, answer
@@ -31,6 +31,7 @@ from personalize.language import ENGLISH, LANGUAGES, Language
 from personalize.model import Context, Facts
 from personalize.profiles import Profile
 from personalize.receipts import candidates_data
+from personalize.recognized import deciding
 from personalize.view import View
 
 MOST_PLACEMENTS = 50
@@ -208,11 +209,11 @@ def _what_may_be_read(
         unread = "claim"
     elif degraded:
         unread = "degraded"
-    if unread or reader is None:
-        known = reader is not None and reader.visitor.kind == "k"
-        return None if unread else Profile(), Context(facts, consent, known=known, unread=unread)
-    profile, known = recognized(hit, reader, profile or Profile(), intake.contact)
-    return profile, Context(facts, consent, known=known)
+    known = reader is not None and reader.visitor.kind == "k"
+    if profile is not None and not known and not unread:
+        profile, known = deciding(hit.plan, profile, intake.contact, hit.received)
+    context = Context(facts, consent, known=known, unread=unread)
+    return (None, context) if unread else (profile or Profile(), context)
 
 
 def _facts(intake: Intake) -> Facts:

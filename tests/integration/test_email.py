@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.__main__ import main
 from gateway.identity.visitor import hashed
 from tests.gateway.mails import CHROME, RULES
 from tests.integration.process import Gateway
@@ -68,7 +69,9 @@ def test_scanners_leave_the_store_as_it_was(gateway: Gateway, client: httpx.Clie
     assert dump(gateway) == before
 
 
-def test_from_the_mail_to_a_page_that_knows_who_came(gateway: Gateway, client: httpx.Client) -> None:
+def test_from_the_mail_to_a_page_that_knows_who_came(
+    gateway: Gateway, client: httpx.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
     secret = gateway.secret_key()
     bought = {"userId": "ann", "event": "Order Completed", "properties": {"product": "Pro"}}
     assert client.post("/v1/track", auth=(secret, ""), json=bought).status_code == 200
@@ -91,6 +94,9 @@ def test_from_the_mail_to_a_page_that_knows_who_came(gateway: Gateway, client: h
     assert [e["p"] for e in log if e["v"] == browser] == [contact]
     assert gateway.profile(browser).contact[1] == contact.removeprefix("k:")
     assert gateway.profile(browser).owns == {}
+    config = str(gateway.data.with_name("tuttu.toml"))
+    assert main(["explain", browser, "--data", str(gateway.data), "--config", config]) == 0
+    assert "placement hero: webinar (rule)" in capsys.readouterr().out
     metrics = gateway.metrics()
     received = metrics["tuttu_events_received_total",]
     assert received == sum(n for name, n in metrics.items() if name[0] == "tuttu_events_total")
