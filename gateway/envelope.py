@@ -110,13 +110,15 @@ class Hit:
 class Contact(NamedTuple):
     """Whom an e-mail's link names as the one who came: the id of a known person, and what the link says.
 
-    `path` is that of the link's target, `link` its own id; `expires` (ms) is how long the recognition holds.
+    `path` is that of the link's target, `link` its own id, `made` (ms) when that was made; `expires` (ms) is how long
+    the recognition holds.
     """
 
     id: str
     message: str
     path: str
     link: str
+    made: int
     expires: int
 
 

@@ -35,9 +35,10 @@ def deciding(plan: Plan, profile: Profile, contact: Profile | None, now: int) ->
 def lends(profile: Profile, contact: Profile) -> bool:
     """Tell whether what the contact has may be looked at for this browser.
 
-    Not after the contact was erased, and not against the contact's own choice.
+    Not after the contact was erased, by a link from before that (its click is not taken, so nothing but the tombstone
+    is there), and not against the contact's own choice.
     """
-    if contact.erased and contact.erased >= profile.contact[0]:
+    if contact.erased and (contact.erased >= profile.contact[0] or not contact.floor):
         return False
     return not contact.consent or "personalization" in contact.consent[1]
 

@@ -78,7 +78,7 @@ def _links(settings: Settings) -> Links:
     if not file.exists():
         # Keys that are made here would be another's: no gateway would take the links.
         raise StartupError(f"{file}: there is no such file; start the gateway once, or name its folder with --data")
-    return Links(load_secrets(settings.data, [site.key for site in settings.site]).cookie_keys)
+    return Links(load_secrets(settings.data, []).cookie_keys)
 
 
 def _site(settings: Settings, key: str | None) -> SiteSettings:
@@ -94,26 +94,28 @@ def _site(settings: Settings, key: str | None) -> SiteSettings:
 def _make(args: argparse.Namespace, settings: Settings, links: Links) -> int:
     if (args.file is None) == (args.user is None):
         raise UsageError("name either a CSV file or one person with --user")
+    if any("\ud800" <= sign <= "\udfff" for sign in args.user or ""):
+        raise UsageError("the user id is not written in UTF-8")
     site = _site(settings, args.site)
     try:
-        expires = clock() + lifetime_ms(args.expires)
+        times = clock(), lifetime_ms(args.expires)
         mint = Mint(links, site.key, site.allowed_targets(), args.base)
-        mint.make("somebody", args.target, args.message, expires)  # what is wrong for all is said once
+        mint.make("somebody", args.target, args.message, *times)  # what is wrong for all is said once
     except BadLink as error:
         raise UsageError(str(error)) from error
     except ValueError as error:
         raise UsageError(f"--expires {quoted(args.expires)}: {error}") from error
     if args.user is not None:
         try:
-            made = mint.make(args.user, args.target, args.message, expires)
+            made = mint.make(args.user, args.target, args.message, *times)
         except BadLink as error:
             raise UsageError(str(error)) from error
         sys.stdout.write(f"link   {made.url}\npixel  {made.pixel}\n")
         return GOOD
-    return _make_all(args, mint, expires)
+    return _make_all(args, mint, times)
 
 
-def _make_all(args: argparse.Namespace, mint: Mint, expires: int) -> int:
+def _make_all(args: argparse.Namespace, mint: Mint, times: tuple[int, int]) -> int:
     """Write the file with two more columns, row by row; a row without a link keeps its place."""
     good = bad = 0
     header, rows = read_rows(args.file, args.column)
@@ -127,7 +129,7 @@ def _make_all(args: argparse.Namespace, mint: Mint, expires: int) -> int:
                 # So that the two stand below their names also where a row is shorter than the first.
                 cells = row.cells + [""] * (len(header.cells) - len(row.cells))
                 try:
-                    made = mint.make(row.value(), args.target, args.message, expires)
+                    made = mint.make(row.value(), args.target, args.message, *times)
                     writer.writerow([*cells, made.url, made.pixel])
                     good += 1
                 except BadLink as error:
@@ -136,6 +138,7 @@ def _make_all(args: argparse.Namespace, mint: Mint, expires: int) -> int:
                     bad += 1
                 if (good + bad) % _EVERY == 0:
                     advance(row.read)
+            advance(args.file.stat().st_size)
     finally:
         out.flush()
         out.detach()
@@ -175,7 +178,8 @@ def _show(args: argparse.Namespace, settings: Settings, links: Links) -> int:
         "contact": f"k:{link.contact}",
         "message": link.message,
         "target": link.target or "none",
-        "expires": datetime.fromtimestamp(link.expires / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "made": _when(link.made),
+        "expires": _when(link.expires),
         "id": link.id,
         "valid": verdict,
     }
@@ -193,9 +197,15 @@ def _read(links: Links, settings: Settings, text: str, now: int) -> tuple[str, L
     token = recognition_in({"url": text}, {}) or text
     for site in settings.site:
         if contact := links.recognized(site.key, token, now):
-            link = Link(site.key, contact.id, contact.message, contact.path, contact.expires, contact.link)
+            link = Link(
+                site.key, contact.id, contact.message, contact.path, contact.made, contact.expires, contact.link
+            )
             return "recognition", link
     return "", None
+
+
+def _when(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _say(args: argparse.Namespace, sentence: str, code: int) -> int:

@@ -23,13 +23,17 @@ SENT, OPENED, CLICKED = "Email Sent", "Email Opened", "Email Link Clicked"
 
 @dataclass(slots=True, frozen=True)
 class Noted:
-    """An event to note on a contact: `id` is that of the contact, `message_id` makes it count once."""
+    """An event to note on a contact: `id` is that of the contact, `message_id` makes it count once.
+
+    `because_of` is when the link was made that it tells of (ms), 0 without one: it must not outlive an erasure.
+    """
 
     id: str
     name: str
     message_id: str
     time: int
     properties: Mapping[str, str]
+    because_of: int = 0
 
 
 def job_of(hit: Hit, noted: Sequence[Noted]) -> Job:
@@ -61,7 +65,7 @@ def click_jobs(hit: Hit, jobs: Sequence[Job]) -> list[Job]:
             consent = in_force(hit.signal, job.profile, hit.site.consent, event.time)
             digest = blake2b(":".join(job.visitor).encode(), digest_size=9, person=b"click").hexdigest()
             properties = {"message": contact.message, "path": contact.path, "link": contact.link}
-            noted = Noted(contact.id, CLICKED, f"click-{contact.link}-{digest}", event.time, properties)
+            noted = Noted(contact.id, CLICKED, f"click-{contact.link}-{digest}", event.time, properties, contact.made)
             clicks.append(job_of(contact_hit(hit.site, hit.received, consent), [noted]))
     return clicks
 
@@ -90,4 +94,6 @@ def _envelope(number: int, noted: Noted) -> Envelope:
         name=noted.name,
         properties=noted.properties,
     )
-    return Envelope(number, {"event": noted.name, "properties": noted.properties}, event, fingerprint)
+    return Envelope(
+        number, {"event": noted.name, "properties": noted.properties}, event, fingerprint, "", noted.because_of
+    )

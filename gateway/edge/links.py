@@ -7,7 +7,9 @@ it counts as opened when it is fetched, and says by what.
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import logging
 import re
 from typing import Any
 
@@ -16,7 +18,7 @@ from starlette.requests import Request as WebRequest
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from gateway.edge.collect import SINGLE_BYTES
+from gateway.edge.collect import BATCH_BYTES
 from gateway.edge.contacts import OPENED, SENT, Noted, contact_hit, job_of
 from gateway.edge.desk import Desk
 from gateway.edge.minting import BadLink, Mint, Minted
@@ -28,7 +30,11 @@ from gateway.identity.visitor import hashed
 from gateway.wire import segment
 from personalize.link_targets import is_listed, with_parameter
 
+log = logging.getLogger("tuttu")
+
 MOST_LINKS = 1_000
+_BREATH = 50
+"""Links that are made before other requests get a turn."""
 
 _MAX_AGENT = 1_024
 _GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -94,8 +100,11 @@ async def _count_opening(desk: Desk, token: str, agent: str) -> None:
         return
     desk.telemetry.count(("links", "pixel"))
     properties = {"message": link.message, "via": opened_via(agent), "link": link.id}
-    noted = Noted(link.contact, OPENED, f"open-{link.id}", now, properties)
-    await desk.note([job_of(contact_hit(site, now), [noted])])
+    noted = Noted(link.contact, OPENED, f"open-{link.id}", now, properties, link.made)
+    try:
+        await desk.note([job_of(contact_hit(site, now), [noted])])
+    except Exception:  # a mail shows a picture, whatever is wrong here
+        log.exception("an opening could not be noted")
 
 
 def opened_via(agent: str) -> str:
@@ -116,7 +125,7 @@ def opened_via(agent: str) -> str:
 
 async def mint(desk: Desk, request: Request, send: Send, headers: tuple[Header, ...]) -> None:
     """Handle `POST /v1/links`: links for mails, by the site's own server."""
-    body = segment.decode_body(await request.body(SINGLE_BYTES, desk.deadlines))
+    body = segment.decode_body(await request.body(BATCH_BYTES, desk.deadlines))
     hit = desk.open(request, body)
     if not hit.secret:
         raise Refused(
@@ -135,7 +144,11 @@ async def mint(desk: Desk, request: Request, send: Send, headers: tuple[Header, 
         made = Mint(desk.tokens.links, hit.site.key, hit.site.link_targets, base if isinstance(base, str) else "")
     except BadLink as err:
         raise BadRequest(str(err), hint='send it as "base": "https://www.example.com/t"') from err
-    found = [_minted(made, item, hit.received) for item in items]
+    found = []
+    for number, item in enumerate(items, 1):
+        found.append(_minted(made, item, hit.received))
+        if number % _BREATH == 0:
+            await asyncio.sleep(0)
     sent = [
         (each.link.contact, each.link.message)
         for item, each in zip(items, found, strict=True)
@@ -154,7 +167,7 @@ def _minted(made: Mint, item: Any, now: int) -> Minted | BadLink:
     except ValueError as err:
         return BadLink("expires", f'"expires" cannot be used: {err}')
     try:
-        return made.make(item.get("userId"), item.get("target"), item.get("message"), now + lifetime)
+        return made.make(item.get("userId"), item.get("target"), item.get("message"), now, lifetime)
     except BadLink as err:
         return err
 

@@ -38,13 +38,13 @@ class Mint:
         self._listed = listed
         self._base = _base(base)
 
-    def make(self, user_id: Any, target: Any, message: Any, expires: int) -> Minted:
-        """Return one contact's link; raises BadLink."""
+    def make(self, user_id: Any, target: Any, message: Any, now: int, lifetime: int) -> Minted:
+        """Return one contact's link that is made now and lives so long (ms); raises BadLink."""
         outcome = bad_id("userId", user_id)
         if outcome is not None:
             raise BadLink("userId", outcome.message)
         contact = hashed(self._site, "u", str(user_id))
-        link = Link(self._site, contact, _message(message), self.target(target), expires, new_link_id())
+        link = Link(self._site, contact, _message(message), self.target(target), now, now + lifetime, new_link_id())
         url = f"{self._base}/v1/go/{self._links.link(link)}"
         return Minted(url, f"{self._base}/v1/open/{self._links.pixel(link)}.gif", link)
 

@@ -37,15 +37,17 @@ _LIFETIME = re.compile(r"([0-9]{1,5}) ?(d|days?|h|hours?)")
 
 @dataclass(slots=True, frozen=True)
 class Link:
-    """What a token of a mail says. `contact` is the id of a known person's profile, `expires` ms since 1970.
+    """What a token of a mail says. `contact` is the id of a known person's profile; times are ms, to the second.
 
-    `target` is "" in a pixel; the link and the pixel of one message to one contact have the same `id`.
+    `target` is "" in a pixel; the link and the pixel of one message to one contact have the same `id`. What was `made`
+    before the contact was erased counts for nothing.
     """
 
     site: str
     contact: str
     message: str
     target: str
+    made: int
     expires: int
     id: str
 
@@ -60,35 +62,35 @@ class Links:
 
     def link(self, link: Link) -> str:
         """Return the token for `/v1/go/<token>`."""
-        return _signed(self._links, [link.site, link.contact, link.message, link.expires // 1000, link.id, link.target])
+        return _signed(self._links, [*_common(link), link.target])
 
     def pixel(self, link: Link) -> str:
         """Return the token for `/v1/open/<token>.gif`."""
-        return _signed(self._pixels, [link.site, link.contact, link.message, link.expires // 1000, link.id])
+        return _signed(self._pixels, _common(link))
 
     def read(self, token: str) -> Link | None:
         """Return what a link's token says, also when it has expired; None for any other text."""
-        return _link(_fields(self._links, token, 6))
+        return _link(_fields(self._links, token, 7))
 
     def read_pixel(self, token: str) -> Link | None:
         """Return what a pixel's token says, also when it has expired; None for any other text."""
-        return _link(_fields(self._pixels, token, 5))
+        return _link(_fields(self._pixels, token, 6))
 
     def recognition(self, link: Link, now: int) -> str:
         """Return the token that the redirect of a link adds to its target."""
         path = urlsplit(link.target).path[:_MAX_PATH]
-        fields = [link.site, link.contact, link.message, link.expires // 1000, link.id, path, now // 1000]
-        return _signed(self._recognitions, fields)
+        return _signed(self._recognitions, [*_common(link), path, now // 1000])
 
     def recognized(self, site: str, token: str, now: int) -> Contact | None:
         """Return whom a recognition of this site names, None for any other text and when it comes too late."""
-        fields = _fields(self._recognitions, token, 7)
+        fields = _fields(self._recognitions, token, 8)
         if fields is None:
             return None
-        of_site, contact, message, expires, link_id, path, made = fields
-        if of_site != site or now >= expires * 1000 or now >= made * 1000 + ARRIVAL_MS:
+        *common, path, redirected = fields
+        link = _link([*common, path])
+        if link is None or link.site != site or now >= min(link.expires, redirected * 1000 + ARRIVAL_MS):
             return None
-        return Contact(contact, message, path, link_id, expires * 1000)
+        return Contact(link.contact, link.message, link.target, link.id, link.made, link.expires)
 
 
 def new_link_id() -> str:
@@ -120,6 +122,10 @@ def recognition_in(properties: Mapping[str, Any], context: Mapping[str, Any]) ->
     return ""
 
 
+def _common(link: Link) -> list[Any]:
+    return [link.site, link.contact, link.message, link.made // 1000, link.expires // 1000, link.id]
+
+
 def _signed(ring: KeyRing, fields: Sequence[Any]) -> str:
     payload = base64.urlsafe_b64encode(orjson.dumps(fields)).decode().rstrip("=")
     return f"{payload}.{ring.sign(payload)}"
@@ -140,5 +146,5 @@ def _fields(ring: KeyRing, token: str, number: int) -> list[Any] | None:
 def _link(fields: list[Any] | None) -> Link | None:
     if fields is None:
         return None
-    site, contact, message, expires, link_id, *target = fields
-    return Link(site, contact, message, target[0] if target else "", expires * 1000, link_id)
+    site, contact, message, made, expires, link_id, *target = fields
+    return Link(site, contact, message, target[0] if target else "", made * 1000, expires * 1000, link_id)

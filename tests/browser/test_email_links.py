@@ -29,7 +29,7 @@ async def test_a_page_view_is_the_click_and_the_snippet_cleans_the_address(
     context: BrowserContext, gateway: Gateway
 ) -> None:
     keys = tomllib.loads((gateway.data / "secrets.toml").read_text("utf-8"))["cookie_keys"]
-    link = Link("demo", CONTACT, "autumn", f"{gateway.public}/offer", clock() + DAY_MS, "an-id")
+    link = Link("demo", CONTACT, "autumn", f"{gateway.public}/offer", clock(), clock() + DAY_MS, "an-id")
     site = Site(context, gateway)
     page = await site.open(f"/offer?a=1&tuttu={Links(keys).recognition(link, clock())}&b=2")
     await call(page, SNIPPET)

@@ -129,6 +129,7 @@ def link(**fields: Any) -> Link:
         "contact": contact_key("ann").id,
         "message": "autumn",
         "target": TARGET,
+        "made": clock(),
         "expires": clock() + DAY_MS,
         "id": "an-id",
     }

@@ -77,7 +77,7 @@ def tampered(token: str, **fields: Any) -> str:
     """Return a token with other fields and the signature that it had."""
     payload, _, signature = token.partition(".")
     values = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    at = {"site": 0, "contact": 1, "message": 2, "expires": 3, "target": 5}
+    at = {"site": 0, "contact": 1, "message": 2, "expires": 4, "target": 6}
     for name, value in fields.items():
         values[at[name]] = value
     return f"{base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip('=')}.{signature}"

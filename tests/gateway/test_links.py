@@ -222,3 +222,16 @@ async def test_without_personalization_the_contact_is_not_even_read() -> None:
         before = app.store.reads
         assert (await decided(app, cookie))["block"] == "welcome"
         assert app.store.reads == before + 1
+
+
+async def test_a_link_from_before_an_erasure_counts_for_nothing_and_a_later_one_does() -> None:
+    async with running(sites=[mail_site()]) as app:
+        key, found = contact_key("ann"), await mailed(app)
+        app.store.documents[key] = tombstone = b'{"r":"r","f":1,"x":%d}' % (clock() + 1)
+        app.gateway._desk.clock = lambda: clock() + 5000
+        cookie = await view(app, await landed(app, found["link"]))
+        await app.http.get(path_of(found["pixel"]))
+        assert app.store.documents[key] == tombstone
+        assert (await decided(app, cookie))["block"] == "welcome"
+        cookie = await view(app, await landed(app, (await mailed(app))["link"]))
+        assert (await decided(app, cookie))["block"] == "pro"

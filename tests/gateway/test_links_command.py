@@ -106,7 +106,7 @@ def test_show_says_why_a_link_does_not_hold(tuttu: Run) -> None:
     link = links().read(tuttu(*MAKE, "--user", "ann")[1].split()[1].rpartition("/")[2])
     assert link is not None
     made = links()
-    at = {f: getattr(link, f) for f in ("site", "contact", "message", "target", "expires", "id")}
+    at = {f: getattr(link, f) for f in ("site", "contact", "message", "target", "made", "expires", "id")}
     for change, why in (
         ({"expires": 1_000_000}, "it has expired"),
         ({"target": "https://evil.example/"}, "its target is not below"),
@@ -131,6 +131,7 @@ def test_show_says_why_a_link_does_not_hold(tuttu: Run) -> None:
         (("--user", "ann", "--expires", "500d"), "a link lives from one hour to 400 days"),
         (("--user", "ann", "--site", "shpo"), 'did you mean "shop"?'),
         (("--user", "null"), "placeholder"),
+        (("--user", "\udcff"), "not written in UTF-8"),
         ((), "name either a CSV file or one person"),
         (("--user", "ann", "people.csv"), "name either a CSV file or one person"),
     ],

@@ -69,8 +69,9 @@ def test_recognition_holds_from_the_page_view_until_the_link_expires(at: int, wh
         (Profile(), True),
         (Profile(consent=[1, ["personalization"]]), True),
         (Profile(consent=[1, ["analytics"]]), False),
-        (Profile(erased=99), True),
-        (Profile(erased=100), False),
+        (Profile(erased=99), False),
+        (Profile(erased=99, floor=1), True),
+        (Profile(erased=100, floor=1), False),
     ],
 )
 def test_a_contact_who_refused_or_was_erased_lends_nothing(contact: Profile, *, held: bool) -> None:
