@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.app import clock
@@ -158,6 +158,7 @@ async def test_a_forged_stale_or_foreign_recognition_is_none(token: str) -> None
         assert all(key.kind == "a" and not profile(app, key).contact for key in app.store.documents)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_token_or_nothing(text: str) -> None:
     assert LINKS.read(text) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personalize.link_targets import BadTarget, is_listed, normal_target, with_parameter
@@ -80,6 +80,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=9).map("".join) | st.text())
 def test_whatever_is_allowed_stays_on_a_listed_host_also_with_the_parameter(address: str) -> None:
     if allowed(address):
