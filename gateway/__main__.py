@@ -1,4 +1,4 @@
-"""The command line: `tuttu serve|rules|explain|data|keys|doctor`; each command has its file in gateway/commands."""
+"""The command line: `tuttu serve|rules|explain|links|data|keys|doctor`; each has its file in gateway/commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gateway.commands import data, doctor, explain, keys, rules, rules_explain, serve
+from gateway.commands import data, doctor, explain, keys, links, rules, rules_explain, serve
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     data.add_parser(commands)
     keys.add_parser(commands)
     doctor.add_parser(commands)
+    links.add_parser(commands)
     args = parser.parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only

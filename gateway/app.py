@@ -59,6 +59,7 @@ def sites_of(
             consent=frozenset(site.consent),
             consent_categories=purposes_by_category(site.consent_categories),
             consent_cookies=site.consent_cookies,
+            link_targets=site.allowed_targets(),
             plan=unpacked(rules[site.key], site.time_zone) if site.key in rules else empty_plan(site.time_zone),
             lookups=Lookups(networks, own_list_of(site)),
         )

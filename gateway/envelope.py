@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from gateway.networks.lookups import Lookups
 from gateway.ports import VisitorKey
@@ -84,6 +84,8 @@ class Site:
     cookie_domain: str
     consent: frozenset[str]
     plan: Plan
+    link_targets: tuple[str, ...] = ()
+    """Where links of e-mails may lead: normal addresses, see `personalize.link_targets`."""
     lookups: Lookups = field(default_factory=Lookups)
     """What an address tells to this site; nothing unless the worker has data or the site a list."""
     consent_categories: Mapping[str, frozenset[str]] = field(
@@ -132,6 +134,21 @@ class Hit:
         self.plan = self.site.plan
 
 
+class Contact(NamedTuple):
+    """Whom an e-mail's link names as the one who came: the id of a known person, and what the link says.
+
+    `path` is that of the link's target, `link` its own id, `made` (ms) when that was made; `expires` (ms) is how long
+    the recognition holds.
+    """
+
+    id: str
+    message: str
+    path: str
+    link: str
+    made: int
+    expires: int
+
+
 @dataclass(slots=True)
 class Envelope:
     """One event of a hit. `raw` is what the client sent; `fingerprint` are 6 bytes of its message id's hash."""
@@ -147,6 +164,7 @@ class Envelope:
     signal: frozenset[str] | None = None
     """What the visitor chose, as this event and its request say; None when neither does."""
     limit: frozenset[str] = PURPOSES
+    contact: Contact | None = None
     visitor: VisitorKey | None = None
     person: str = ""
     """The id (kind `k`) of the person who proved to be the visitor."""

@@ -2,7 +2,8 @@
 
 GatewayError
 ├── BadRequest          400  bad_json, bad_shape, bad_encoding
-├── Refused             401 bad_write_key, bad_admin_token; 403 origin_not_allowed, secret_key_in_browser
+├── Refused             401 bad_write_key, bad_admin_token; 403 origin_not_allowed, secret_key_in_browser,
+│                       secret_key_wanted
 ├── TooSlow             408  too_slow
 ├── TooLarge            413  too_large
 ├── BadContentEncoding  415  bad_content_encoding

@@ -7,7 +7,7 @@ visitor's profile, again after every lost race: each event ends in exactly one o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -17,6 +17,7 @@ import orjson
 from gateway.enrich import enriched
 from gateway.envelope import DUPLICATE, ERASED, NO_CONSENT, STORED, TOO_HOT, Envelope, Hit, Outcome
 from gateway.identity.consent import allows_profile, allows_reading, in_force
+from gateway.identity.links import recognition_in
 from gateway.identity.tokens import Tokens
 from gateway.identity.visitor import hashed, visitor_of
 from gateway.ports import VisitorKey
@@ -25,6 +26,7 @@ from personalize.marks import Marks
 from personalize.model import Context, Event
 from personalize.profiles import REACTIONS, Profile, fold
 from personalize.receipts import packed
+from personalize.recognized import contact_of
 from personalize.stages import nothing_later, with_stage
 
 REACTION_NAMES = frozenset({"content shown", *REACTIONS})
@@ -84,11 +86,29 @@ def put_shown(hit: Hit, envelope: Envelope, tokens: Tokens) -> Outcome | None:
     return None
 
 
+def put_contact(hit: Hit, envelope: Envelope, tokens: Tokens) -> Outcome | None:
+    """Recognize a browser's page view that came by an e-mail's link.
+
+    Not what a site's server says it has served: mail scanners ask for pages too, and few run what stands in them.
+    """
+    event, key = envelope.event, envelope.visitor
+    if event.type != "page" or not event.browser or hit.secret or key is None:
+        return None
+    token = recognition_in(event.properties, envelope.raw.get("context") or {})
+    contact = tokens.links.recognized(hit.site.key, token, hit.received) if token else None
+    if contact is not None:
+        envelope.contact = contact
+        if key.kind == "a":  # a claim is never read back
+            event.contact = (event.time, contact.id, contact.expires)
+    return None
+
+
 ARRIVAL: tuple[Callable[[Hit, Envelope, Tokens], Outcome | None], ...] = (
     put_visitor,
     put_facts,
     put_consent,
     put_shown,
+    put_contact,
 )
 
 
@@ -153,11 +173,15 @@ class Round:
         if forward_only and stored is not None:
             self._note_stage(hit, stored, self.now)
 
+    def is_known(self, at: int) -> bool:
+        """Tell whether the visitor is a known person, or recognized as one at that time (ms)."""
+        return self.visitor.kind == "k" or contact_of(self.profile, at) != ""
+
     def _note_stage(self, hit: Hit, event: Event, now: int) -> None:
         """Note the stage that the visitor has reached with an event, as of `now`."""
         # A server's event does not say where its visitor is; then they are where they were last seen.
         facts = event.facts if event.browser else self.profile.last_seen()
-        context = Context(facts, self.consent, known=self.visitor.kind == "k")
+        context = Context(facts, self.consent, known=self.is_known(now))
         self.profile = with_stage(hit.plan, self.profile, context, now)
 
 
@@ -200,13 +224,18 @@ def put_entry(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
     shown = envelope.event.shown
     if shown is not None and envelope.event.name.lower() == "content shown":
         entry["receipt"] = _receipt(r, hit, envelope)
+    if contact := _recognized_as(r, envelope.event):
+        entry["p"] = f"k:{contact}"
     r.entries.append(orjson.dumps(entry))
     return None
 
 
 def put_fold(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
     """Fold the event into the profile and mark its message."""
-    r.profile = fold(hit.plan, r.profile, envelope.event, r.now)
+    event = envelope.event
+    if event.contact and r.visitor.kind != "a":
+        event = replace(event, contact=())  # who has proved who they are is not recognized as somebody else
+    r.profile = fold(hit.plan, r.profile, event, r.now)
     r.fingerprints[envelope.fingerprint] = None
     return None
 
@@ -219,6 +248,13 @@ APPLICATION: tuple[Callable[[Round, Hit, Envelope], Outcome | None], ...] = (
     put_entry,
     put_fold,
 )
+
+
+def _recognized_as(r: Round, event: Event) -> str:
+    """Return the id of the contact as whom the browser is recognized with this event, "" for nobody."""
+    if r.visitor.kind != "a":
+        return ""
+    return str(event.contact[1]) if event.contact else contact_of(r.profile, event.time)
 
 
 def _entry(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
@@ -258,7 +294,7 @@ def _receipt(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
         return {}
     plan = hit.plan
     reads = allows_reading(r.consent)
-    facts, known = envelope.event.facts, r.visitor.kind == "k"
+    facts, known = envelope.event.facts, r.is_known(r.now)
     context = Context(facts, r.consent, known=known, unread="" if reads else "no_consent")
     decision = decide(plan, r.profile if reads else None, context, [shown.placement], r.now, explain=True)[0]
     return {

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gateway.errors import StartupError
+from personalize.link_targets import BadTarget, normal_target
 from personalize.model import PURPOSES
 
 _NEAR = 0.85
@@ -57,6 +58,8 @@ class GatewaySettings(BaseModel):
     """Profiles that each worker keeps in memory."""
     log_entries: int = Field(default=2_000_000, ge=256)
     """Hard cap of the log buffer in the store, over all partitions; beyond it the oldest entries go."""
+    link_fallback: str = ""
+    """The page for who comes by an e-mail link that cannot be read; "" answers such a link with an error."""
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -64,6 +67,11 @@ class GatewaySettings(BaseModel):
         for text in value:
             ipaddress.ip_network(text, strict=False)
         return value
+
+    @field_validator("link_fallback")
+    @classmethod
+    def _page(cls, value: str) -> str:
+        return value and _target(value)
 
 
 class SiteSettings(BaseModel):
@@ -85,6 +93,21 @@ class SiteSettings(BaseModel):
     """Folder with the site's rules, relative to the settings file."""
     companies: str = ""
     """File with the site's own list of companies, CSV or YAML, relative to the settings file."""
+    link_targets: tuple[str, ...] = ()
+    """Where links of e-mails may lead: origins, or origins with the beginning of a path."""
+
+    def allowed_targets(self) -> tuple[str, ...]:
+        """Return where links of e-mails may lead, in normal form; by default to the site's own https origins."""
+        own = (origin for origin in self.origins if origin.startswith("https://") and "*" not in origin)
+        return self.link_targets or tuple(normal_target(origin) for origin in own if _is_target(origin))
+
+    @field_validator("link_targets")
+    @classmethod
+    def _targets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if "?" in text or "#" in text:
+                raise ValueError(f'"{text}" has a query or a fragment; write an origin, or an origin and a path')
+        return tuple(map(_target, value))
 
     @field_validator("time_zone")
     @classmethod
@@ -172,6 +195,21 @@ class Settings(BaseModel):
         if doubled := {key for key in keys if keys.count(key) > 1}:
             raise ValueError(f"two sites have the key {', '.join(sorted(doubled))}")
         return value
+
+
+def _is_target(text: str) -> bool:
+    try:
+        normal_target(text)
+    except BadTarget:  # it holds for an Origin header, but no link can lead there
+        return False
+    return True
+
+
+def _target(text: str) -> str:
+    try:
+        return normal_target(text)
+    except BadTarget as err:
+        raise ValueError(f'"{text}" is no address such as "https://www.example.com/shop": {err}') from err
 
 
 def load_settings(config: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:

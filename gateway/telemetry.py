@@ -27,6 +27,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "links_refused": ("Browsers and older ids that a person had no room for", ()),
     "bad_tokens": ("Decision tokens with a wrong signature, or of another visitor", ()),
     "decisions": ("Decisions by site, block and reason", ("site", "block", "reason")),
+    "links": ("E-mail links that were followed and pixels that were fetched", ("result",)),
     "erasures": ("Visitors erased", ("cause",)),
     "store_failures": ("Store calls that failed or came too late", ()),
     "network_data_loads": ("Sets of network data that a worker took, or refused because they are broken", ("result",)),

@@ -40,13 +40,15 @@ class Block:
 
     `checks` are its conditions and limits, `actual` the functions that give what the visitor has in the place of each;
     `worth` is what the block is worth. `starts` and `ends` bound its schedule (ms, the end excluded). `fill` fills its
-    content for a view; without it `content` is finished.
+    content for a view; without it `content` is finished. `converted` finds when a view's visitor last did what the rest
+    after a conversion waits for (ms, 0: never), where `converts when` says what that is.
     """
 
     __slots__ = (
         "actual",
         "checks",
         "content",
+        "converted",
         "ends",
         "fill",
         "html",
@@ -63,6 +65,7 @@ class Block:
         self.where = block.where
         self.starts = 0 if block.starts is None else scope.calendar.ms(block.starts.naive())
         self.ends = FOREVER if block.until is None else _end(block.until, scope.calendar)
+        self.converted = _counted_conversion(block, scope) if "convert" in block.rests else None
         self.checks = tuple(self._checks(block, scope))
         self.actual = tuple(check.actual for check in self.checks)
         self.worth = _worth(block.worth, scope)
@@ -104,7 +107,7 @@ class Block:
         if block.show_at_most is not None:
             yield _shown_less(block, block.show_at_most)
         for kind, ms in block.rests.items():
-            yield _rested(block, kind, ms, scope)
+            yield _rested(block, kind, ms, scope, self.converted if kind == "convert" else None)
         if block.converts_when is not None and "convert" not in block.rests:
             conditions.compiled(block.converts_when, scope)  # no check, but counted for the statistics
 
@@ -138,10 +141,11 @@ def _shown_less(block: syntax.Block, cap: Cap) -> Condition:
     )
 
 
-def _rested(block: syntax.Block, kind: _Reaction, ms: int | None, scope: Scope) -> Condition:
+def _rested(
+    block: syntax.Block, kind: _Reaction, ms: int | None, scope: Scope, counted: Callable[[View], int] | None
+) -> Condition:
     position, name = _REACTIONS[kind], block.name
     reaction = expression(f"view.history[{{}}][{position}]", name)
-    counted = _counted_conversion(block, scope) if kind == "convert" else None
     if counted is not None:
         reaction = expression("{}({} if {} in view.history else 0, {}(view))", max, reaction, name, counted)
     rested = expression("not {}", reaction)

@@ -86,6 +86,7 @@ class _Stored(BaseModel):
     blocks: dict[str, tuple[_Row, _Ms, _Ms, _Ms]] = Field({}, alias="b")
     furthest: tuple[str, _Ms] | None = Field(None, alias="h")
     aliases: dict[str, int] = Field({}, alias="d")
+    contact: tuple[_Ms, str, _Ms] | None = Field(None, alias="p")
 
 
 class _StoredAlias(BaseModel):

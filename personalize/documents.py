@@ -34,6 +34,7 @@ _FIELDS = (
     ("b", "blocks"),
     ("h", "furthest"),
     ("d", "aliases"),
+    ("p", "contact"),
 )
 _KEYS = tuple(key for key, _ in _FIELDS)
 _VALUES = attrgetter(*(name for _, name in _FIELDS))

@@ -61,6 +61,7 @@ def merge(plan: MergePlan, a: Profile, b: Profile, now: int) -> Profile:
         blocks=_histories(a.blocks, b.blocks, floor),
         furthest=_furthest(plan, a.furthest, b.furthest),
         aliases=_each(_later_word, a.aliases, b.aliases),
+        contact=max(a.contact, b.contact),
         unknown={k: _greater(a.unknown.get(k), b.unknown.get(k)) for k in a.unknown.keys() | b.unknown.keys()},
         overflow=a.overflow + b.overflow,
     )

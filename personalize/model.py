@@ -76,6 +76,8 @@ class Event:
     shown: Shown | None = None
     consent: Sequence[str] | None = None
     """The visitor's choice that this event carries (already sorted), or None when it carries none."""
+    contact: Sequence[Any] = ()
+    """Whom an e-mail's link names as the one who came: `(time ms, id of the contact, until ms)`; empty without one."""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ matchers an event fits, `decide` asks it which block a visitor sees.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from personalize import conditions, scoring, syntax
@@ -19,6 +19,7 @@ from personalize.placements import Placement
 from personalize.scope import Scope
 from personalize.scoring import Score
 from personalize.segments import Ladder, Segment
+from personalize.view import View
 
 
 @dataclass(slots=True, frozen=True)
@@ -26,7 +27,8 @@ class Plan:
     """The compiled rules of one site. The keys of all mappings are lower-case names.
 
     `version` is the digest of the rules that it was made of; `inactive` names what loaded but has no effect yet;
-    `purposes` are the consent purposes that the gateway or a rule knows.
+    `purposes` are the consent purposes that the gateway or a rule knows; `converting` finds, by the names of the blocks
+    that rest after what they count as a conversion, when that happened last (ms, 0: never).
     """
 
     version: str
@@ -39,6 +41,7 @@ class Plan:
     temperatures: Ladder
     placements: Mapping[str, Placement]
     blocks: Mapping[str, Block]
+    converting: Mapping[str, Callable[[View], int]]
     purposes: frozenset[str]
     inactive: tuple[str, ...]
 
@@ -88,6 +91,7 @@ def compile_rules(rules: syntax.RuleSet, time_zone: str) -> Plan:
         temperatures=scope.ladders["temperature"],
         placements={p.name.lower(): p for p in placements},
         blocks=fallbacks | {block.name.lower(): block for p in placements for block in p.blocks},
+        converting={b.name: b.converted for p in placements for b in p.blocks if b.converted is not None},
         purposes=frozenset(scope.purposes),
         inactive=tuple(
             f"{thing.kind} {thing.name}" if thing.name != thing.kind else thing.name for thing in rules.inactive

@@ -93,6 +93,8 @@ class Profile:
     """The furthest stage reached: `[name, time ms]`; noted only where stages move forward only (see `stages`)."""
     aliases: dict[str, int] = field(default_factory=dict)
     """A person's browsers (`a:<id>`) and older ids (`k:<id>`), and when (ms) they became theirs; below 0: let go."""
+    contact: list[Any] = field(default_factory=list)
+    """As whom an e-mail's link last recognized this browser: `[time ms, id of the contact (kind k), until ms]`."""
     unknown: dict[str, Any] = field(default_factory=dict)
     """Fields of a newer format, kept as they are."""
     overflow: int = field(default=0, compare=False)
@@ -103,7 +105,7 @@ class Profile:
         return Profile(
             self.revision, self.erased, self.first_visit, self.floor, self.visits, self.matchers, self.unnamed,
             self.traits, self.owns, self.consent, self.company, self.user, self.seen, self.blocks,
-            self.furthest, self.aliases, self.unknown, self.overflow,
+            self.furthest, self.aliases, self.contact, self.unknown, self.overflow,
         )  # fmt: skip
 
     def trait_values(self) -> dict[str, Any]:
@@ -175,13 +177,15 @@ def _browse(p: Profile, event: Event, now: int) -> None:
 
 
 def _sign(p: Profile, event: Event) -> None:
-    """Keep the latest user id that was claimed and the latest consent choice."""
+    """Keep the latest user id that was claimed, the latest consent choice and the latest recognition."""
     if event.user_id and (not p.user or event.stamp > p.user[0]):
         p.user = [event.stamp, event.user_id]
     if event.consent is not None:
         before, p.consent = p.consent, chosen(p.consent, [event.time, list(event.consent)])
         if not before or before[1] != p.consent[1]:
             let_go(p, PURPOSES.difference(p.consent[1]))
+    if event.contact:
+        p.contact = max(p.contact, list(event.contact))
 
 
 def chosen(one: list[Any], other: list[Any]) -> list[Any]:

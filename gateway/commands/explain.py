@@ -44,6 +44,7 @@ from personalize.loader import load
 from personalize.model import Context
 from personalize.plan import Plan, compile_rules
 from personalize.profiles import Profile
+from personalize.recognized import contact_of, deciding
 from personalize.suggest import quoted, unknown
 from personalize.syntax import Behaviour
 from personalize.view import View, without_request
@@ -91,7 +92,8 @@ def run(args: argparse.Namespace) -> int:
         plan = _plan(settings, site, args.rules)
         key = visitor_key(site.key, args.visitor)
         counting = Counting(settings.data / FOLDER / site.key)
-        _show(args, site, _Found(*_person(settings, key, plan), plan), counting)
+        found = _Found(*_person(settings, key, plan), plan)
+        _show(args, site, found, counting, _contact(settings, found))
     except UsageError as error:
         return _refused(str(error), USAGE)
     except _NotFound as error:
@@ -194,6 +196,15 @@ def _stored(settings: Settings, key: VisitorKey) -> Profile | Alias:
         raise _NotFound(f"the stored profile cannot be read: {error}") from error
 
 
+def _contact(settings: Settings, found: _Found) -> Profile | None:
+    """Return the profile of the contact as whom an e-mail's link has recognized a browser, None without one."""
+    contact = contact_of(found.profile, clock()) if found.key.kind == "a" else ""
+    try:
+        return _person(settings, VisitorKey(found.key.site, "k", contact), found.plan)[1] if contact else None
+    except _NotFound:
+        return None
+
+
 def counted_since(plan: Plan, profile: Profile, counting: Counting, now: int) -> dict[str, list[Behaviour]]:
     """Return what began to be counted after the visitor's first visit and within the kept days, by ISO day."""
     found: dict[str, list[Behaviour]] = {}
@@ -206,10 +217,15 @@ def counted_since(plan: Plan, profile: Profile, counting: Counting, now: int) ->
     return dict(sorted(found.items()))
 
 
-def _show(args: argparse.Namespace, site: SiteSettings, found: _Found, counting: Counting) -> None:
+def _show(
+    args: argparse.Namespace, site: SiteSettings, found: _Found, counting: Counting, contact: Profile | None
+) -> None:
     now, profile, language = clock(), found.profile, LANGUAGES[args.language]
     consent = in_force(None, profile, frozenset(site.consent), now)
-    seen = without_request(profile, known=found.key.kind == "k")
+    known = found.key.kind == "k"
+    if not known:
+        profile, known = deciding(found.plan, profile, contact, now)
+    seen = without_request(profile, known=known)
     context = Context(seen.facts, consent, seen.known, "" if allows_reading(consent) else "no_consent")
     view = View(found.plan, profile, context, now)
     placements = asked_placements(found.plan, args.placement)

@@ -63,7 +63,7 @@ async def _collect(desk: Desk, request: Request, send: Send, headers: tuple[Head
     desk.admit(intake)
     await desk.run(intake)
     outcomes = intake.outcomes(UNAVAILABLE)
-    if not all(job.done for job in intake.jobs):
+    if not all(job.done for job in (*intake.jobs, *intake.clicks)):
         desk.count(desk.take_back(outcomes))
         raise StoreUnavailable("the store did not answer", hint="send the same request again")
     bad = outcomes[0][2] if kind else None

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from gateway.edge.collect import BATCH_BYTES, counted
+from gateway.edge.contacts import read_contact
 from gateway.edge.desk import Desk, Intake, late
 from gateway.edge.explaining import explanation
 from gateway.edge.request import Header, Request, Send, answer
@@ -30,6 +31,7 @@ from personalize.language import ENGLISH, LANGUAGES, Language
 from personalize.model import Context, Facts
 from personalize.profiles import Profile
 from personalize.receipts import candidates_data
+from personalize.recognized import deciding
 from personalize.view import View
 
 MOST_PLACEMENTS = 50
@@ -103,7 +105,7 @@ class Decisions:
             jobs = [reader]
         else:
             return
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(_with_contact(work, desk, intake, reader))
         self._late.add(task)
         task.add_done_callback(self._late.discard)
         done, _ = await asyncio.wait((task,), timeout=desk.settings.decide_deadline_ms / 1000)
@@ -112,6 +114,13 @@ class Decisions:
                 job.given_up = not job.done
         else:
             task.result()
+
+
+async def _with_contact(work: Coroutine[Any, Any, None], desk: Desk, intake: Intake, reader: Job | None) -> None:
+    """Run the jobs, and then read the contact as whom the browser is recognized, within the same deadline."""
+    await work
+    if reader is not None and reader.done:
+        intake.contact = await read_contact(desk.visitors, intake.hit, reader, intake.clicks)
 
 
 def _wants_receipts(desk: Desk, request: Request) -> bool:
@@ -216,6 +225,8 @@ def _what_may_be_read(
     elif degraded:
         unread = "degraded"
     known = reader is not None and reader.at.kind == "k"
+    if profile is not None and not known and not unread:
+        profile, known = deciding(hit.plan, profile, intake.contact, hit.received)
     context = Context(facts, consent, known=known, unread=unread)
     return (None, context) if unread else (profile or Profile(), context)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.edge.contacts import click_jobs
 from gateway.edge.cors import Cors
 from gateway.edge.deadlines import Deadlines
 from gateway.edge.notices import Notices
@@ -41,6 +42,7 @@ from gateway.telemetry import Telemetry
 from gateway.visitors import Visitors
 from gateway.wire import segment
 from gateway.wire.times import parse_time
+from personalize.profiles import Profile
 
 log = logging.getLogger("tuttu")
 
@@ -71,6 +73,11 @@ class Intake:
     def limit(self) -> frozenset[str]:
         """The most that may be in force for a decision, as the request and each of its events say."""
         return self.hit.limit.intersection(*(e.limit for e in self.envelopes))
+
+    clicks: list[Job] = field(default_factory=list)
+    """What the hit's page views tell of clicks in e-mails, on the profiles of the contacts."""
+    contact: Profile | None = None
+    """The profile of the contact as whom the browser is recognized, for a decision alone."""
 
     @property
     def withdrawal(self) -> Job | None:
@@ -267,6 +274,15 @@ class Desk:
             await self.visitors.submit(jobs[0])
         elif jobs:
             await asyncio.gather(*(self.visitors.submit(job) for job in jobs))
+        intake.clicks = click_jobs(intake.hit, jobs)
+        if intake.clicks:
+            await self.note(intake.clicks)
+
+    async def note(self, jobs: Sequence[Job]) -> None:
+        """Bring events that the gateway itself made to the visitors, and count them, for no answer does."""
+        await asyncio.gather(*(self.visitors.submit(job) for job in jobs))
+        for job in jobs:
+            self.count([(e.index, "", e.outcome if job.done and e.outcome else UNAVAILABLE) for e in job.envelopes])
 
     def cookie_headers(self, intake: Intake) -> list[Header]:
         """Return the Set-Cookie header that the answer needs: a new cookie, a renewed one, or its removal."""

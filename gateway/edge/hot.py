@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from gateway.edge.collect import Handler, batch, single
 from gateway.edge.decide import Decisions
 from gateway.edge.desk import Desk
+from gateway.edge.links import mint
 from gateway.edge.request import Disconnected, Receive, Request, Scope, Send, answer_empty, answer_error
 from gateway.errors import GatewayError, Internal, Refused
 
@@ -75,7 +76,7 @@ class FrontDoor:
 
 def routes() -> dict[str, Handler]:
     """Return the hot paths with their handlers."""
-    table: dict[str, Handler] = {"/v1/decide": Decisions().handle}
+    table: dict[str, Handler] = {"/v1/decide": Decisions().handle, "/v1/links": mint}
     for kind, letter in _SINGLES.items():
         table[f"/v1/{kind}"] = table[f"/v1/{letter}"] = single(kind)
     for path in ("/v1/batch", "/v1/import", "/v1/b", "/beacon/v1/batch"):

@@ -10,8 +10,9 @@ from starlette.routing import Route
 
 from gateway.edge.assets import asset_routes
 from gateway.edge.desk import Desk
+from gateway.edge.links import link_routes
 
-_KNOWN_POSTS = "POST /v1/{track,page,screen,identify,group,alias,batch,import,decide}"
+_KNOWN_POSTS = "POST /v1/{track,page,screen,identify,group,alias,batch,import,decide,links}"
 
 
 def site_routes(desk: Desk, *, demo: bool = False) -> Starlette:
@@ -52,6 +53,7 @@ def site_routes(desk: Desk, *, demo: bool = False) -> Starlette:
             Route("/v1/m", metrics_sample, methods=["POST"]),
             Route("/sourceConfig/", source_config, methods=["GET"]),
             Route("/live", live, methods=["GET"]),
+            *link_routes(desk),
             *asset_routes(desk, demo=demo),
         ],
         exception_handlers={HTTPException: http_error},

@@ -9,16 +9,19 @@ from hashlib import blake2b
 
 import orjson
 
+from gateway.identity.links import Links
 from gateway.identity.signing import KeyRing, Keys
 from personalize.decision import Decision
 from personalize.model import Shown
 
 
 class Tokens:
-    """Makes and reads decision tokens with one key ring."""
+    """Makes and reads decision tokens with one key ring, and has the tokens of e-mail links beside them."""
 
     def __init__(self, keys: Keys | Iterable[str]) -> None:
+        keys = keys if isinstance(keys, Keys) else Keys(keys)
         self._ring = KeyRing(keys, b"tuttu decision")
+        self.links = Links(keys)
 
     def make(self, site: str, visitor_id: str, decision: Decision, plan_version: str, now: int) -> str:
         """Return the token of a decision for the visitor with this id."""

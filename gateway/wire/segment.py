@@ -175,7 +175,7 @@ def _shape_problem(raw: Mapping[str, Any]) -> Outcome | None:
     """
     for name in _IDS:
         value = raw.get(name)
-        if value not in _ABSENT and (outcome := _bad_id(name, value)):
+        if value not in _ABSENT and (outcome := bad_id(name, value)):
             return outcome
     for name in _OBJECTS:
         if not isinstance(raw.get(name) or {}, dict):
@@ -199,7 +199,8 @@ def _kind_problem(kind: Any, raw: Mapping[str, Any]) -> Outcome | None:
     return None
 
 
-def _bad_id(name: str, value: Any) -> Outcome | None:
+def bad_id(name: str, value: Any) -> Outcome | None:
+    """Return why a value is no id, or None; `name` says which one it is."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return _bad(f'"{name}" is not a text')
     text = str(value)

@@ -16,7 +16,7 @@ from personalize.model import Reason
 
 ROOT = Path(__file__).parents[2]
 DOCS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
-HANDBOOK = {"rules.md", "cookbook.md"}
+HANDBOOK = {"rules.md", "cookbook.md", "email.md"}
 """Their examples build on one another, and some are wrong on purpose: see test_rules_docs."""
 EXAMPLES = [
     pytest.param(example, id=f"{path.name} {number}")

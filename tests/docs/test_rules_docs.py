@@ -44,7 +44,7 @@ from personalize.syntax import (
 from personalize.syntax_tests import Verb
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("rules.md", "cookbook.md")
+PAGES = ("rules.md", "cookbook.md", "email.md")
 ZONE = "Europe/Helsinki"
 FENCED = re.compile(r"((?:<!-- .*? -->\n)*)```(yaml|console)\n(.*?)```", re.DOTALL)
 MARK = re.compile(r"<!-- (\w+): (.*?) -->")

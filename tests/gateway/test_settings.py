@@ -48,6 +48,16 @@ def test_a_list_of_companies_is_relative_to_the_file_that_names_it(tmp_path: Pat
     assert [site.companies for site in sites] == [str(tmp_path / "own.csv"), ""]
 
 
+def test_links_lead_to_the_sites_own_https_origins_unless_others_are_listed(tmp_path: Path) -> None:
+    origins = 'origins = ["https://www.example.com", "http://b.example", "https://c.example:*", "https://d:x"]\n'
+    first, second = loaded(
+        tmp_path,
+        f'[[site]]\nkey = "a"\n{origins}[[site]]\nkey = "b"\n{origins}link_targets = ["https://E.example/s"]\n',
+    ).site
+    assert first.allowed_targets() == ("https://www.example.com/",)
+    assert second.allowed_targets() == ("https://e.example/s",)
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
@@ -76,6 +86,10 @@ def test_a_list_of_companies_is_relative_to_the_file_that_names_it(tmp_path: Pat
         ("[gateway", ["tuttu.toml"]),
         ("gateway = 5", ["gateway is not a table"]),
         ("[[site]]\nkey = 'a'\nconsent = ['analytic']", ["analytic", "is not a purpose"]),
+        ("[[site]]\nkey = 'a'\nlink_targets = ['www.example.com']", ["link_targets", "does not begin with https://"]),
+        ("[[site]]\nkey = 'a'\nlink_targets = ['https://*.example.com']", ["link_targets", "its host is no name"]),
+        ("[[site]]\nkey = 'a'\nlink_targets = ['https://a.example/?b']", ["link_targets", "has a query"]),
+        ("[gateway]\nlink_fallback = '//evil.example'\n[[site]]\nkey = 'a'", ["link_fallback", "is no address"]),
         ("[gateway]\nworkers = 0\nhots = 1\n[[site]]\nkey = 'a'", ["gateway.workers", "gateway.hots", '"host"']),
     ],
 )

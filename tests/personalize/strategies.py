@@ -197,6 +197,8 @@ def events(draw: st.DrawFn, at: int, message: str, fingerprint: int) -> Event:
             event.group_id = draw(pick("g1", "g2"))
     event.facts = Facts(country=draw(pick("", "FI", "SE")))
     event.consent = draw(st.none() | st.none() | PURPOSES)
+    if draw(SELDOM):
+        event.contact = (at, draw(pick("k1", "k2")), at + draw(pick(0, DAY)))
     return event
 
 

@@ -52,6 +52,7 @@ WHOLE: dict[str, Any] = {
     "w": [5, "FI", "", "Espoo", "fi", "mobile", "Firefox", "Android"],
     "b": {"a1": [[1, 20_770, 1], NOW, NOW, 0]},
     "h": ["buyer", NOW],
+    "p": [NOW, "k1", NOW],
 }
 
 
