@@ -2,10 +2,11 @@
 
 GatewayError
 ├── BadRequest          400  bad_json, bad_shape, bad_encoding
-├── Refused             401 bad_write_key, bad_admin_token; 403 origin_not_allowed, secret_key_in_browser
+├── Refused             401 bad_write_key, bad_admin_token; 403 origin_not_allowed, secret_key_in_browser, not_verified
 ├── TooSlow             408  too_slow
 ├── TooLarge            413  too_large
 ├── BadContentEncoding  415  bad_content_encoding
+├── RateLimited         429  rate_limited, with Retry-After
 ├── StoreUnavailable    503  unavailable, with Retry-After
 └── StartupError        the process cannot start; the message says what to do
 """
@@ -64,6 +65,13 @@ class BadContentEncoding(GatewayError):
 
     status = 415
     code = "bad_content_encoding"
+
+
+class RateLimited(GatewayError):
+    """Too many such requests at once; the client should send it again later."""
+
+    status = 429
+    code = "rate_limited"
 
 
 class StoreUnavailable(GatewayError):

@@ -15,16 +15,25 @@ from dataclasses import dataclass
 import uvicorn
 from redis.asyncio import Redis
 
+from gateway.app import clock, rights_over
 from gateway.control import Line, open_line
 from gateway.edge.ops import Readiness, ops_app
-from gateway.erasure import sweep
+from gateway.edge.privacy_admin import admin_routes
+from gateway.erasure import Sweep
 from gateway.errors import StartupError
+from gateway.reload import unpacked
+from gateway.rights.ledger import Ledger
+from gateway.rights.requests import Rights
 from gateway.rules_watch import NotTaken, RulesWatch
 from gateway.secrets import Secrets
 from gateway.settings import Settings
+from gateway.store.connection import StoreConnection
 from gateway.store.embedded import EmbeddedStore
+from gateway.store.keys import PARTITIONS
 from gateway.store.log import RedisLog
+from gateway.store.profiles import RedisProfiles
 from gateway.telemetry import Telemetry, add_up
+from personalize.plan import Plan, empty_plan
 
 log = logging.getLogger("tuttu")
 
@@ -99,8 +108,8 @@ class Supervisor:
             url = self._settings.redis or await self._embedded(stack)
             client = Redis.from_url(url, socket_timeout=_SWEEP_WITHIN_S)
             stack.push_async_callback(client.aclose)
-            stack.push_async_callback(_ended, asyncio.create_task(sweep(RedisLog(client))))
-            server = await self._serve_internal(stack, internal)
+            rights = await self._rights(stack, url, client)
+            server = await self._serve_internal(stack, internal, rights)
             keepers = [
                 asyncio.create_task(self._keep(number, public, url)) for number in range(self._settings.gateway.workers)
             ]
@@ -139,8 +148,33 @@ class Supervisor:
             port = public_port + 1 if gateway.port else 0
         return _listener(gateway.internal_host, port, "internal_port")
 
-    async def _serve_internal(self, stack: contextlib.AsyncExitStack, listener: socket.socket) -> InternalServer:
-        app = ops_app(self._telemetry, self._readiness, self._rules.report)
+    async def _rights(self, stack: contextlib.AsyncExitStack, url: str, client: Redis) -> Rights:
+        """Return the visitors' rights over the store, with the sweep running that finishes erasures."""
+        connection = StoreConnection(url, on_event=log.info)
+        await connection.start()
+        stack.push_async_callback(connection.close)
+        profiles = RedisProfiles(connection, log_cap=self._settings.gateway.log_entries // PARTITIONS)
+        rights = rights_over(profiles, client)
+        sweep = Sweep(RedisLog(client), rights.eraser, Ledger(self._settings.data), clock)
+        stack.push_async_callback(_ended, asyncio.create_task(sweep.run()))
+        return rights
+
+    async def _plan_of(self, site: str) -> Plan | None:
+        """Return a site's live rules, without any an empty plan; None for a site that there is not."""
+        for one in self._settings.site:
+            if one.key == site:
+                packed = self._packed.get(site)
+                return await asyncio.to_thread(unpacked, packed, one.time_zone) if packed else empty_plan(one.time_zone)
+        return None
+
+    async def _serve_internal(
+        self, stack: contextlib.AsyncExitStack, listener: socket.socket, rights: Rights
+    ) -> InternalServer:
+        sites = [site.key for site in self._settings.site]
+        routes = admin_routes(
+            rights, self._plan_of, sites, self._secrets.admin_token, lambda word: self._own.count(("erasures", word))
+        )
+        app = ops_app(self._telemetry, self._readiness, self._rules.report, routes)
         server = InternalServer(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
         task = asyncio.create_task(server.serve(sockets=[listener]))
 

@@ -80,3 +80,4 @@ class _Stored(BaseModel):
     seen: tuple[int, str, str, str, str, str, str, str] | None = Field(None, alias="w")
     blocks: dict[str, tuple[_Row, _Ms, _Ms, _Ms]] = Field({}, alias="b")
     furthest: tuple[str, _Ms] | None = Field(None, alias="h")
+    aliases: dict[str, Annotated[int, Field(ge=-_LATEST_MS, le=_LATEST_MS)]] = Field({}, alias="d")

@@ -88,6 +88,9 @@ class Profile:
     """Block history: `[day count row of showings, last click ms, last dismissal ms, last conversion ms]`."""
     furthest: list[Any] = field(default_factory=list)
     """The furthest stage reached: `[name, time ms]`; noted only where stages move forward only (see `stages`)."""
+    aliases: dict[str, int] = field(default_factory=dict)
+    """On a person: the keys (`a:<cookie id>`, `k:<older id>`) that lead here and when each was linked (ms); negative
+    where it was let go."""
     unknown: dict[str, Any] = field(default_factory=dict)
     """Fields of a newer format, kept as they are."""
     overflow: int = field(default=0, compare=False)
@@ -98,7 +101,7 @@ class Profile:
         return Profile(
             self.revision, self.erased, self.first_visit, self.floor, self.visits, self.matchers, self.unnamed,
             self.traits, self.owns, self.consent, self.company, self.user, self.seen, self.blocks,
-            self.furthest, self.unknown, self.overflow,
+            self.furthest, self.aliases, self.unknown, self.overflow,
         )  # fmt: skip
 
     def trait_values(self) -> dict[str, Any]:
