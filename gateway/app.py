@@ -83,7 +83,7 @@ class Gateway:
     Without `rights` it serves no exports and deletions.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the composition root names each part
         self,
         settings: Settings,
         sites: Sequence[Site],

@@ -42,7 +42,7 @@ class Sweep:
         while True:
             try:
                 if again:
-                    await self._renew()
+                    await self.renew()
                     again = False
                 await self.once()
                 if loop.time() >= compact_at:
@@ -73,7 +73,7 @@ class Sweep:
                 # An entry that cannot be read must not keep the others' waiting.
                 log.exception("an erased visitor's log entries could not be erased; it is tried again")
 
-    async def _renew(self) -> None:
+    async def renew(self) -> None:
         """Erase again what the ledger holds and the store has lost."""
         since = self._clock() - FRESH_MS
         for line in await asyncio.to_thread(self._ledger.read):

@@ -74,10 +74,11 @@ class Eraser:
     async def finish(self, erasure: Erasure, done: Erased | None = None) -> None:
         """Do what is left of an erasure that a note tells of, but for the log entries."""
         done = done or Erased(erasure.before)
-        held = await self._holdings.read(erasure.visitor)
         if erasure.via:
-            await self._finish_release(held, erasure, done)
-        elif isinstance(held.found, Profile) and held.found.aliases:
+            await self._finish_release((await self._holdings.follow(erasure.visitor))[-1], erasure, done)
+            return
+        held = await self._holdings.read(erasure.visitor)
+        if isinstance(held.found, Profile) and held.found.aliases:
             await self._finish_person(held, held.found, erasure.before, done)
 
     async def renew(self, erasure: Erasure) -> bool:
