@@ -23,6 +23,7 @@ from tests.gateway.making import plan, site
 
 ORIGIN = {"origin": "https://www.example.com"}
 USER = "anna"
+OTHER = "another secret key"
 PATHS = ["/v1/privacy/export", "/v1/privacy/delete"]
 
 
@@ -31,7 +32,7 @@ def proof(user_id: str = USER, under: str = "a secret key") -> str:
 
 
 def two_sites() -> list[Any]:
-    return [site(), site(key="shop", secret_key="another secret key")]
+    return [site(), site(key="shop", secret_key=OTHER)]
 
 
 async def visited(app: App, **body: Any) -> dict[str, str]:
