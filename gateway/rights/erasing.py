@@ -46,21 +46,18 @@ class Eraser:
         """Erase what one browser (kind `a`) or one claimed profile (`c`) did, up to now or to a later `before` (ms)."""
         way = await self._holdings.follow(key)
         browser, person = way[0], way[-1]
-        if not isinstance(browser.found, Alias) or browser.found.at <= person.erased:
-            done = Erased(0)
-            done.before = await self._bury(done, key, lambda: max(before, self._clock()))
+        if isinstance(browser.found, Alias) and browser.found.at > person.erased:
+            done = Erased(0, person=True)
+            await self._let_go(done, person.key, key, before)
             return done
-        done = Erased(max(before, self._clock()), person=True)
-        name = f"{key.kind}:{key.id}"
-
-        def released(held: Holding) -> Change | None:
-            # The time is read anew: what was stored before this moment must not be later than it.
-            done.before = max(before, self._clock())
-            return _released(held, name, done.before)
-
-        if not isinstance((await self._holdings.change(person.key, released)).found, Profile):
-            await self._log.note(Erasure(person.key, done.before, name))  # nobody is left there to be let go
-        await self.finish(Erasure(person.key, done.before, name), done)
+        done = Erased(0)
+        done.before = await self._bury(done, key, lambda: max(before, self._clock()))
+        if isinstance(done.held[-1].found, Alias) and not isinstance(browser.found, Alias):
+            # It was merged in between: the person must not take what a slow helper still holds of it.
+            alias = done.held[-1].found
+            done.person = True
+            last = (await self._holdings.follow(_named(key, alias.to)))[-1]
+            await self._let_go(done, last.key, key, done.before)
         return done
 
     async def erase_person(self, key: VisitorKey, before: int = 0) -> Erased:
@@ -97,6 +94,19 @@ class Eraser:
         return True
 
     # -- steps ---------------------------------------------------------------------------------------------------
+
+    async def _let_go(self, done: Erased, person: VisitorKey, browser: VisitorKey, before: int) -> None:
+        """Release a browser's alias on its person, and finish from there."""
+        name = f"{browser.kind}:{browser.id}"
+
+        def released(held: Holding) -> Change | None:
+            # The time is read anew: what was stored before this moment must not be later than it.
+            done.before = max(before, self._clock())
+            return _released(held, name, done.before)
+
+        if not isinstance((await self._holdings.change(person, released)).found, Profile):
+            await self._log.note(Erasure(person, done.before, name))  # nobody is left there to be let go
+        await self.finish(Erasure(person, done.before, name), done)
 
     async def _bury(self, done: Erased, key: VisitorKey, time: Callable[[], int], *, keep_aliases: bool = False) -> int:
         """Put a tombstone at a key and return its time."""
