@@ -1,4 +1,4 @@
-"""The command line: `tuttu serve|rules|explain|links|data|keys|doctor`; each has its file in gateway/commands."""
+"""The command line: each command of `tuttu` has its file in gateway/commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gateway.commands import data, doctor, explain, keys, links, rules, rules_explain, serve
+from gateway.commands import backup, data, doctor, explain, keys, links, privacy, rules, rules_explain, serve
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,6 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     keys.add_parser(commands)
     doctor.add_parser(commands)
     links.add_parser(commands)
+    privacy.add_parser(commands)
+    backup.add_parser(commands)
     args = parser.parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only

@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from redis.asyncio import Redis
+
 from gateway.edge.cors import Cors
 from gateway.edge.desk import Desk
 from gateway.edge.hot import FrontDoor
+from gateway.edge.privacy import privacy_paths
 from gateway.edge.site_routes import site_routes
 from gateway.enrich.agent import agent_of
 from gateway.envelope import Site
@@ -23,7 +26,10 @@ from gateway.networks.lookups import Lookups
 from gateway.networks.own_list import OwnList, read_own_list
 from gateway.ports import ProfileStore
 from gateway.reload import unpacked
+from gateway.rights.requests import Rights
 from gateway.settings import Settings, SiteSettings, purposes_by_category
+from gateway.store.log import RedisLog
+from gateway.store.reports import RedisReports
 from gateway.telemetry import Telemetry
 from gateway.visitors import Visitors
 from personalize.decide import decide
@@ -67,6 +73,12 @@ def sites_of(
     ]
 
 
+def rights_over(profiles: ProfileStore, client: Redis) -> Rights:
+    """Return the visitors' rights over a store; the client is for the log and must not decode replies."""
+    redis_log = RedisLog(client)
+    return Rights(profiles, redis_log, redis_log, RedisReports(client), clock)
+
+
 def own_list_of(site: SiteSettings) -> OwnList:
     """Return the site's own list of companies, an empty one without, or when it was broken after the start."""
     try:
@@ -77,15 +89,19 @@ def own_list_of(site: SiteSettings) -> OwnList:
 
 
 class Gateway:
-    """One worker's gateway over a store: its application, and the numbers it reports."""
+    """One worker's gateway over a store: its application, and the numbers it reports.
 
-    def __init__(
+    Without `rights` it serves no exports and deletions.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the composition root names each part
         self,
         settings: Settings,
         sites: Sequence[Site],
         cookie_keys: Sequence[str],
         admin_token: str,
         store: ProfileStore,
+        rights: Rights | None = None,
     ) -> None:
         self._sites = {site.key: site for site in sites}
         self._keys = Keys(cookie_keys)
@@ -109,7 +125,11 @@ class Gateway:
             admin_token=admin_token,
             demo=settings.demo,
         )
-        self.application = FrontDoor(self._desk, site_routes(self._desk, demo=settings.demo))
+        self.application = FrontDoor(
+            self._desk,
+            site_routes(self._desk, rights, demo=settings.demo),
+            privacy_paths(rights) if rights is not None else {},
+        )
 
     def warm_up(self) -> None:
         """Do once what is slow the first time, so that it does not fall on the first visitor of a page.

@@ -1,32 +1,81 @@
-"""Erasure's second half: the erased visitors' log entries go, soon after their profiles went.
+"""Erasure's second half: what an erasure left half done is finished, and the log entries go, soon after the profiles.
 
-The script that wrote the tombstone left a note in the same step, so an erasure is finished even if the gateway that
-began it has died. Several gateways on one store may sweep at once; that is harmless.
+The script that wrote the first tombstone left a note in the same step, so an erasure is finished even if the gateway
+that began it has died. Each is written into the ledger before its note is settled, so that a restored backup does not
+bring it back. Several gateways on one store may sweep at once; that is harmless.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from redis.exceptions import RedisError
 
+from gateway.errors import StoreUnavailable
 from gateway.ports import LogEraser
+from gateway.rights.erasing import Eraser
+from gateway.rights.ledger import Ledger
 
 log = logging.getLogger("tuttu")
 
 PAUSE_S = 2.0
+FRESH_MS = 600_000
+"""How far back the ledger is trusted over the store when the sweep begins: a power cut takes the store's last 2 s."""
+COMPACT_EVERY_S = 86_400
 
 
-async def sweep(eraser: LogEraser) -> None:
-    """Erase what is pending, again and again until cancelled; a store that is away is tried again later."""
-    while True:
-        try:
-            for visitor, before in await eraser.pending():
-                await eraser.erase(visitor, before)
-        except (RedisError, OSError) as err:
-            log.warning("erased visitors' log entries wait for the store: %s", err)
-        except Exception:
-            # One entry that cannot be read must not end the sweep for good; the note stays and is tried again.
-            log.exception("an erased visitor's log entries could not be erased")
-        await asyncio.sleep(PAUSE_S)
+class Sweep:
+    """Finishes what is noted in one store's log. `clock` returns ms since 1970."""
+
+    def __init__(self, log_eraser: LogEraser, eraser: Eraser, ledger: Ledger, clock: Callable[[], int]) -> None:
+        self._log = log_eraser
+        self._eraser = eraser
+        self._ledger = ledger
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Sweep again and again until cancelled; a store or a disk that is away is tried again later."""
+        loop = asyncio.get_running_loop()
+        again, compact_at = True, loop.time()
+        while True:
+            try:
+                if again:
+                    await self.renew()
+                    again = False
+                await self.once()
+                if loop.time() >= compact_at:
+                    compact_at = loop.time() + COMPACT_EVERY_S
+                    await asyncio.to_thread(self._ledger.compact, self._clock())
+            except (RedisError, OSError, StoreUnavailable) as err:
+                log.warning("erased visitors' log entries wait: %s", err)
+            except Exception:
+                # Nothing that was foreseen, but the sweep must not end for good; the notes stay.
+                log.exception("the sweep of erasures failed")
+            await asyncio.sleep(PAUSE_S)
+
+    async def once(self) -> None:
+        """Finish what is noted now."""
+        finished = []
+        for note in await self._log.pending():
+            try:
+                await self._eraser.finish(note)
+                finished.append(note)
+            except (LookupError, ValueError, TypeError, AttributeError):
+                log.exception("an erasure could not be finished; it is tried again")
+        if finished:
+            await asyncio.to_thread(self._ledger.append, finished, self._clock())
+        for note in finished:
+            try:
+                await self._log.erase(note)
+            except (LookupError, ValueError, TypeError):
+                # An entry that cannot be read must not keep the others' waiting.
+                log.exception("an erased visitor's log entries could not be erased; it is tried again")
+
+    async def renew(self) -> None:
+        """Erase again what the ledger holds and the store has lost."""
+        since = self._clock() - FRESH_MS
+        for line in await asyncio.to_thread(self._ledger.read):
+            if line.at > since:
+                await self._eraser.renew(line.erasure)

@@ -3,10 +3,11 @@
 GatewayError
 ├── BadRequest          400  bad_json, bad_shape, bad_encoding
 ├── Refused             401 bad_write_key, bad_admin_token; 403 origin_not_allowed, secret_key_in_browser,
-│                       secret_key_wanted
+│                       secret_key_wanted, not_verified
 ├── TooSlow             408  too_slow
 ├── TooLarge            413  too_large
 ├── BadContentEncoding  415  bad_content_encoding
+├── RateLimited         429  rate_limited, with Retry-After
 ├── StoreUnavailable    503  unavailable, with Retry-After
 ├── KeysRefused         a change of keys that would lose visitors or keys; a command tells it
 └── StartupError        the process cannot start; the message says what to do
@@ -66,6 +67,13 @@ class BadContentEncoding(GatewayError):
 
     status = 415
     code = "bad_content_encoding"
+
+
+class RateLimited(GatewayError):
+    """Too many such requests at once; the client should send it again later."""
+
+    status = 429
+    code = "rate_limited"
 
 
 class StoreUnavailable(GatewayError):

@@ -108,7 +108,9 @@ class Linker:
             return held
         tombstone = Profile(self.revision(), max(alias.erased, until), consent=person.consent)
         document = documents.encode(tombstone, tombstone.revision)
-        other = await self._store.commit(Write(key, alias.revision, document, TOMBSTONE_LIFETIME_S, b"", []))
+        # What the browser did before it became this person's was to be erased with the person.
+        write = Write(key, alias.revision, document, TOMBSTONE_LIFETIME_S, b"", [], erase_before=tombstone.erased)
+        other = await self._store.commit(write)
         if isinstance(other, Stored):
             return from_store(key, other, held)
         return Held(tombstone, Marks(), held.room, held.room_at)

@@ -5,6 +5,7 @@ Every implementation, the fakes in `tests/fakes` included, passes the same contr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -20,14 +21,25 @@ class VisitorKey(NamedTuple):
     id: str
 
 
+class Erasure(NamedTuple):
+    """The visitor's log entries with event time at or before `before` (ms) have to go.
+
+    With `via`, a browser's `<kind>:<id>`, only those that came through this browser to the person it was linked to.
+    """
+
+    visitor: VisitorKey
+    before: int
+    via: str = ""
+
+
 @dataclass(slots=True)
 class Write:
     """One atomic change of one visitor's documents.
 
     `expected` is the revision that the writer built on, "" for "no document". `document` starts with
     `{"r":"<its new revision>"`, so the store can compare revisions without decoding JSON. `marks` replaces the message
-    marks. `entries` go to the log in order. With `erase_before` (ms) the write is an erasure: the marks are deleted,
-    and the visitor is noted as one whose log entries up to that event time must go.
+    marks. `entries` go to the log in order. With `erase_before` (ms) the write is an erasure: the visitor is noted as
+    one whose log entries up to that event time must go, with `via` only those that came through that browser.
     """
 
     visitor: VisitorKey
@@ -37,6 +49,7 @@ class Write:
     marks: bytes
     entries: list[bytes]
     erase_before: int = 0
+    via: str = ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -65,10 +78,33 @@ class ProfileStore(Protocol):
 
 
 class LogEraser(Protocol):
-    """Removes an erased visitor's entries from the log; runs beside the hot path."""
+    """Removes erased visitors' entries from the log; runs beside the hot path."""
 
-    async def pending(self) -> list[tuple[VisitorKey, int]]:
-        """Return the visitors whose entries up to an event time (ms) still have to go."""
+    async def pending(self) -> list[Erasure]:
+        """Return the notes of what still has to go."""
 
-    async def erase(self, visitor: VisitorKey, before: int) -> int:
-        """Delete the visitor's entries with event time at or before `before`, settle the note, return how many went."""
+    async def erase(self, erasure: Erasure) -> int:
+        """Delete the entries, settle the note, and return how many went."""
+
+    async def note(self, erasure: Erasure) -> None:
+        """Leave a note, as a write with `erase_before` does in its own step."""
+
+
+class LogReader(Protocol):
+    """Reads one visitor's part of the log; runs beside the hot path."""
+
+    async def entries(self, visitor: VisitorKey, via: str, most: int) -> list[bytes]:
+        """Return a visitor's entries, oldest first, at most so many; with `via` only those through this browser."""
+
+    async def waiting(self, erasures: Sequence[Erasure]) -> int:
+        """Return how many of these notes are not settled yet."""
+
+
+class ReportStore(Protocol):
+    """Keeps the reports of deletions for a while."""
+
+    async def put(self, name: str, report: bytes) -> None:
+        """Keep a report under a name that nobody can guess."""
+
+    async def get(self, name: str) -> bytes | None:
+        """Return the report of that name, None when there is none."""

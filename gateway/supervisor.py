@@ -10,27 +10,37 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
 from redis.asyncio import Redis
 
-from gateway.control import Line, NotTaken, open_line
+from gateway.app import clock, rights_over
+from gateway.control import NotTaken, open_line
 from gateway.edge.ops import Readiness, ops_app
-from gateway.erasure import sweep
+from gateway.edge.privacy_admin import admin_routes
+from gateway.erasure import Sweep
 from gateway.errors import StartupError
 from gateway.keys_watch import KeysWatch
+from gateway.listening import address_of, listener_on
+from gateway.reload import unpacked
+from gateway.rights.ledger import Ledger
+from gateway.rights.requests import Rights
 from gateway.rules_watch import RulesWatch
+from gateway.running_worker import RunningWorker
 from gateway.secrets import Secrets
 from gateway.settings import Settings
+from gateway.store.connection import StoreConnection
 from gateway.store.embedded import EmbeddedStore
+from gateway.store.keys import PARTITIONS
 from gateway.store.log import RedisLog
+from gateway.store.profiles import RedisProfiles
 from gateway.telemetry import Telemetry, add_up
+from personalize.plan import Plan, empty_plan
 
 log = logging.getLogger("tuttu")
 
-BACKLOG = 2048
 POLL_S = 1.0
 READY_WITHIN_S = 30.0
 PREPARED_WITHIN_S = 30.0
@@ -38,32 +48,9 @@ DRAIN_S = 15.0
 _SHORT_LIFE_S = 5.0
 _LONGEST_PAUSE_S = 5.0
 _REPORT_WITHIN_S = 1.0
-_MOST_OWED = 10
-"""Reports that a worker may owe before it is not asked for more: one that stands still must not fill its line."""
 _SILENT_S = 5.0
 """How long a worker may leave every question open before that is said."""
 _SWEEP_WITHIN_S = 10.0
-
-
-@dataclass(slots=True, eq=False)
-class _Worker:
-    number: int
-    process: asyncio.subprocess.Process
-    line: Line
-    ready: asyncio.Event
-    reported: asyncio.Event
-    snapshot: dict[str, object] | None = None
-    store_connected: bool = False
-    owed: int = 0
-    """Reports that it was asked for and has not given yet."""
-    heard: float = 0.0
-    """When it last said something, or was started, by the loop's clock."""
-    sent: int = 0
-    """The latest rules or keys that it was sent, by the number that they were sent under."""
-    prepared: int = 0
-    """The latest of them that it has answered for: it holds them ready, or `refused` them."""
-    refused: str = ""
-    """Why it could not take what it was sent last."""
 
 
 class InternalServer(uvicorn.Server):
@@ -87,7 +74,7 @@ class Supervisor:
         self._keys = KeysWatch(settings.data, secrets, [site.key for site in settings.site])
         self._one_at_a_time = asyncio.Lock()
         self._store: EmbeddedStore | None = None
-        self._workers: dict[int, _Worker] = {}
+        self._workers: dict[int, RunningWorker] = {}
         self._own = Telemetry()
         self._stopping = asyncio.Event()
 
@@ -98,13 +85,13 @@ class Supervisor:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         async with contextlib.AsyncExitStack() as stack:
-            public = stack.enter_context(_listener(self._settings.gateway.host, self._settings.gateway.port, "port"))
+            public = stack.enter_context(listener_on(self._settings.gateway.host, self._settings.gateway.port, "port"))
             internal = stack.enter_context(self._internal_listener(public.getsockname()[1]))
             url = self._settings.redis or await self._embedded(stack)
             client = Redis.from_url(url, socket_timeout=_SWEEP_WITHIN_S)
             stack.push_async_callback(client.aclose)
-            stack.push_async_callback(_ended, asyncio.create_task(sweep(RedisLog(client))))
-            server = await self._serve_internal(stack, internal)
+            rights = await self._rights(stack, url, client)
+            server = await self._serve_internal(stack, internal, rights)
             keepers = [
                 asyncio.create_task(self._keep(number, public, url)) for number in range(self._settings.gateway.workers)
             ]
@@ -113,7 +100,7 @@ class Supervisor:
             if not self._stopping.is_set():
                 stack.push_async_callback(_ended, asyncio.create_task(self._rules.run(self._roll_out)))
                 stack.push_async_callback(_ended, asyncio.create_task(self._keys.run(self._roll_out_keys)))
-                print(f"ready http://{_address(public)} internal http://{_address(internal)}", flush=True)  # noqa: T201 - whoever started us waits for this line
+                print(f"ready http://{address_of(public)} internal http://{address_of(internal)}", flush=True)  # noqa: T201 - whoever started us waits for this line
             await self._stopping.wait()
             server.should_exit = True
 
@@ -143,10 +130,35 @@ class Supervisor:
         port = gateway.internal_port
         if port is None:
             port = public_port + 1 if gateway.port else 0
-        return _listener(gateway.internal_host, port, "internal_port")
+        return listener_on(gateway.internal_host, port, "internal_port")
 
-    async def _serve_internal(self, stack: contextlib.AsyncExitStack, listener: socket.socket) -> InternalServer:
-        app = ops_app(self._telemetry, self._readiness, self._rules.report)
+    async def _rights(self, stack: contextlib.AsyncExitStack, url: str, client: Redis) -> Rights:
+        """Return the visitors' rights over the store, with the sweep running that finishes erasures."""
+        connection = StoreConnection(url, on_event=log.info)
+        await connection.start()
+        stack.push_async_callback(connection.close)
+        profiles = RedisProfiles(connection, log_cap=self._settings.gateway.log_entries // PARTITIONS)
+        rights = rights_over(profiles, client)
+        sweep = Sweep(RedisLog(client), rights.eraser, Ledger(self._settings.data), clock)
+        stack.push_async_callback(_ended, asyncio.create_task(sweep.run()))
+        return rights
+
+    async def _plan_of(self, site: str) -> Plan | None:
+        """Return a site's live rules, without any an empty plan; None for a site that there is not."""
+        for one in self._settings.site:
+            if one.key == site:
+                packed = self._packed.get(site)
+                return await asyncio.to_thread(unpacked, packed, one.time_zone) if packed else empty_plan(one.time_zone)
+        return None
+
+    async def _serve_internal(
+        self, stack: contextlib.AsyncExitStack, listener: socket.socket, rights: Rights
+    ) -> InternalServer:
+        sites = [site.key for site in self._settings.site]
+        routes = admin_routes(
+            rights, self._plan_of, sites, self._secrets.admin_token, lambda word: self._own.count(("erasures", word))
+        )
+        app = ops_app(self._telemetry, self._readiness, self._rules.report, routes)
         server = InternalServer(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
         task = asyncio.create_task(server.serve(sockets=[listener]))
 
@@ -194,7 +206,7 @@ class Supervisor:
                 self._own = add_up([self._own.snapshot(), {**worker.snapshot, "gauges": {}}])
         return f"(process {worker.process.pid}) ended with code {code}"
 
-    async def _start(self, number: int, listener: socket.socket, store_url: str) -> _Worker:
+    async def _start(self, number: int, listener: socket.socket, store_url: str) -> RunningWorker:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -203,7 +215,7 @@ class Supervisor:
                 start_new_session=True,  # a Ctrl-C is the parent's to handle
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )  # fmt: skip
-        worker = _Worker(number, process, await open_line(ours), asyncio.Event(), asyncio.Event())
+        worker = RunningWorker(number, process, await open_line(ours), asyncio.Event(), asyncio.Event())
         worker.heard = asyncio.get_running_loop().time()
         # Known from the moment its orders are written: rules that go live after that are sent to it as well.
         self._workers[number] = worker
@@ -220,23 +232,14 @@ class Supervisor:
         )
         return worker
 
-    async def _listen(self, worker: _Worker) -> None:
+    async def _listen(self, worker: RunningWorker) -> None:
         """Take what a worker says until its line ends."""
         while (message := await worker.line.hear()) is not None:
-            worker.heard = asyncio.get_running_loop().time()
-            if "ready" in message:
-                worker.ready.set()
-            elif "prepared" in message:
-                worker.prepared, worker.refused = message["prepared"], message.get("error", "")
-            else:
-                worker.snapshot = {"counters": message["counters"], "gauges": message["gauges"]}
-                worker.store_connected = bool(message["store_connected"])
-                worker.owed = max(0, worker.owed - 1)
-                worker.reported.set()
+            worker.take(message, asyncio.get_running_loop().time())
 
-    async def _poll(self, worker: _Worker) -> None:
+    async def _poll(self, worker: RunningWorker) -> None:
         while True:
-            _ask(worker)
+            worker.ask()
             await asyncio.sleep(POLL_S)
 
     async def _all_ready(self) -> None:
@@ -322,7 +325,7 @@ class Supervisor:
         workers = list(self._workers.values())
         for worker in workers:
             worker.reported.clear()
-            _ask(worker)
+            worker.ask()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_REPORT_WITHIN_S):
                 for worker in workers:
@@ -354,35 +357,6 @@ class Supervisor:
             for w in self._workers.values()
             if w.ready.is_set() and w.owed and now - w.heard > _SILENT_S
         ]
-
-
-def _ask(worker: _Worker) -> None:
-    """Ask a worker for a report."""
-    if worker.owed < _MOST_OWED:
-        worker.owed += 1
-        worker.line.post({"ask": "report"})
-
-
-def _listener(host: str, port: int, setting: str) -> socket.socket:
-    """Return a listening socket; raises StartupError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-        listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
-    except (OSError, OverflowError) as err:
-        listener.close()
-        raise StartupError(
-            f"cannot listen on {host}:{port}: {err}; choose another {setting}, or end what has it"
-        ) from err
-    return listener
-
-
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

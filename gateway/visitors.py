@@ -205,7 +205,8 @@ class Visitors:
 
         Also where nothing is stored, or an older tombstone: a hit from before the withdrawal may still be on its way.
         """
-        profile, before = held.profile, job.erase_before
+        # The time is read anew: whatever is stored by now must not be later than it.
+        profile, before = held.profile, max(job.erase_before, self._clock())
         job.erased = not profile.consent or profile.consent[0] <= job.decided
         if not job.erased:
             return None, held

@@ -16,8 +16,9 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from redis.asyncio import Redis
 
-from gateway.app import Gateway, sites_of
+from gateway.app import Gateway, rights_over, sites_of
 from gateway.collector import Collector
 from gateway.control import Line, open_line
 from gateway.networks.data import FOLDER, Networks
@@ -33,6 +34,8 @@ ORPHAN_GRACE_S = 2.0
 DRAIN_S = 10
 SWITCH_S = 0.001
 """How long a thread that prepares new rules keeps a hit waiting each time, a fifth of Python's own default."""
+PRIVACY_WITHIN_S = 10.0
+"""How long the store may take for one piece of a visitor's log, which is read beside the hits."""
 WATCH_S = 2.0
 """How often a worker looks whether there is new network data: one stat."""
 
@@ -52,7 +55,9 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     connection = StoreConnection(orders["store"], limits=limits, on_event=log.info)
     await connection.start()
     profiles = RedisProfiles(connection, log_cap=settings.gateway.log_entries // PARTITIONS)
-    gateway = Gateway(settings, sites, orders["cookie_keys"], orders["admin_token"], profiles)
+    client = Redis.from_url(orders["store"], socket_timeout=PRIVACY_WITHIN_S)
+    rights = rights_over(profiles, client)
+    gateway = Gateway(settings, sites, orders["cookie_keys"], orders["admin_token"], profiles, rights)
     server = uvicorn.Server(
         uvicorn.Config(
             gateway.application,
@@ -84,6 +89,7 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
             os._exit(1)
     answering.cancel()
     watching.cancel()
+    await client.aclose()
     await connection.close()
 
 

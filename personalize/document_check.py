@@ -85,7 +85,7 @@ class _Stored(BaseModel):
     seen: tuple[int, str, str, str, str, str, str, str] | None = Field(None, alias="w")
     blocks: dict[str, tuple[_Row, _Ms, _Ms, _Ms]] = Field({}, alias="b")
     furthest: tuple[str, _Ms] | None = Field(None, alias="h")
-    aliases: dict[str, int] = Field({}, alias="d")
+    aliases: dict[str, Annotated[int, Field(ge=-_LATEST_MS, le=_LATEST_MS)]] = Field({}, alias="d")
     contact: tuple[_Ms, str, _Ms] | None = Field(None, alias="p")
 
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 KEPT_HOURS = 48
 MOST = 4096
+SIZE = 9
+"""Bytes of one mark."""
 
-_SIZE = 9
 _PRINT = 6
 _FEW = 256
 
@@ -28,7 +29,7 @@ class Marks:
     def _prints(self) -> set[bytes]:
         if self._known is None:
             packed = self.packed
-            self._known = {packed[i : i + _PRINT] for i in range(0, len(packed), _SIZE)}
+            self._known = {packed[i : i + _PRINT] for i in range(0, len(packed), SIZE)}
         return self._known
 
     def __contains__(self, fingerprint: bytes) -> bool:
@@ -38,8 +39,8 @@ class Marks:
         """Return the marks of both, the oldest first, and how many had to go at the cap."""
         hours: dict[bytes, bytes] = {}
         for packed in (self.packed, other.packed):
-            for at in range(0, len(packed), _SIZE):
-                fingerprint, hour = packed[at : at + _PRINT], packed[at + _PRINT : at + _SIZE]
+            for at in range(0, len(packed), SIZE):
+                fingerprint, hour = packed[at : at + _PRINT], packed[at + _PRINT : at + SIZE]
                 hours[fingerprint] = max(hour, hours.get(fingerprint, hour))
         marks = sorted(hour + fingerprint for fingerprint, hour in hours.items())
         kept = marks[-MOST:]
@@ -47,20 +48,20 @@ class Marks:
 
     def at_rest(self) -> Marks:
         """Return the marks for keeping: many of them without their set, which takes nine times the room."""
-        return self if len(self.packed) <= _FEW * _SIZE else Marks(self.packed)
+        return self if len(self.packed) <= _FEW * SIZE else Marks(self.packed)
 
     def added(self, fingerprints: Sequence[bytes], now: int) -> tuple[Marks, int]:
         """Return the marks with these messages marked at `now` (ms), and how many young marks had to go at the cap."""
         hour = now // 3_600_000
         stamp = hour.to_bytes(3, "big")
         packed = self.packed
-        size = len(packed) + len(fingerprints) * _SIZE
-        if packed and int.from_bytes(packed[_PRINT:_SIZE], "big") < hour - KEPT_HOURS:
+        size = len(packed) + len(fingerprints) * SIZE
+        if packed and int.from_bytes(packed[_PRINT:SIZE], "big") < hour - KEPT_HOURS:
             packed = _since(packed, hour - KEPT_HOURS)
         packed += b"".join([fingerprint + stamp for fingerprint in fingerprints])
-        over = len(packed) // _SIZE - MOST
+        over = len(packed) // SIZE - MOST
         if over > 0:
-            packed = packed[over * _SIZE :]
+            packed = packed[over * SIZE :]
         marks = Marks(packed)
         if len(packed) == size:
             # Copying the set costs a tenth of making it from the bytes.
@@ -71,6 +72,6 @@ class Marks:
 def _since(packed: bytes, hour: int) -> bytes:
     """Drop the marks from the front that are older than an hour; a later one ends the search, for order is arrival."""
     at = 0
-    while at < len(packed) and int.from_bytes(packed[at + _PRINT : at + _SIZE], "big") < hour:
-        at += _SIZE
+    while at < len(packed) and int.from_bytes(packed[at + _PRINT : at + SIZE], "big") < hour:
+        at += SIZE
     return packed[at:]

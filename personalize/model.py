@@ -21,6 +21,11 @@ def stamp_of(time: int, fingerprint: int) -> int:
     return (time << 22) | (fingerprint & 0x3FFFFF)
 
 
+def time_of(stamp: int) -> int:
+    """Return the moment (ms) of a stamp."""
+    return stamp >> 22
+
+
 @dataclass(slots=True)
 class Facts:
     """What one request says about its visitor. The names are the rule language's attribute words."""

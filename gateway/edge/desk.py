@@ -301,6 +301,10 @@ class Desk:
                 return [(b"set-cookie", self._cookies.header(hit.site, job.visitor.id))]
         return [(b"set-cookie", self._cookies.expired(hit.site))] if hit.reset else []
 
+    def expired_cookie(self, hit: Hit) -> bytes:
+        """Return the Set-Cookie value that takes the visitor's cookie away."""
+        return self._cookies.expired(hit.site)
+
     def decision_visitor(self, hit: Hit) -> VisitorKey | None:
         """Return whose profile a decision may be about: a verified person's, the cookie's, or a claim (kind `c`)."""
         if hit.person:

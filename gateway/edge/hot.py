@@ -7,6 +7,7 @@ client nothing and the log everything.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp
 
@@ -30,12 +31,12 @@ _SINGLES = {
 
 
 class FrontDoor:
-    """The ASGI application: hot paths here, the rest to `other`."""
+    """The ASGI application: hot paths here, with `more` that want the same gate and errors; the rest to `other`."""
 
-    def __init__(self, desk: Desk, other: ASGIApp) -> None:
+    def __init__(self, desk: Desk, other: ASGIApp, more: Mapping[str, Handler] | None = None) -> None:
         self._desk = desk
         self._other = other
-        self._routes = routes()
+        self._routes = {**routes(), **(more or {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request, or the lifespan."""

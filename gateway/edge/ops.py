@@ -5,7 +5,7 @@ Served by the parent.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ def ops_app(
     telemetry: Callable[[], Awaitable[Telemetry]],
     readiness: Callable[[], Readiness],
     rules: Callable[[], Mapping[str, Any]],
+    more: Sequence[Route] = (),
 ) -> Starlette:
     """Return the application of the internal port; `rules` returns what there is to know of each site's rules."""
 
@@ -51,4 +52,4 @@ def ops_app(
         return Response(orjson.dumps({"sites": rules()}, option=orjson.OPT_INDENT_2), media_type="application/json")
 
     routes = {"/live": live, "/ready": ready, "/metrics": metrics, "/rules": live_rules}
-    return Starlette(routes=[Route(path, answer) for path, answer in routes.items()])
+    return Starlette(routes=[*(Route(path, answer) for path, answer in routes.items()), *more])

@@ -11,11 +11,15 @@ from starlette.routing import Route
 from gateway.edge.assets import asset_routes
 from gateway.edge.desk import Desk
 from gateway.edge.links import link_routes
+from gateway.edge.privacy import rights_report
+from gateway.edge.request import RETRY_AFTER_S
+from gateway.errors import StoreUnavailable
+from gateway.rights.requests import Rights
 
 _KNOWN_POSTS = "POST /v1/{track,page,screen,identify,group,alias,batch,import,decide,links}"
 
 
-def site_routes(desk: Desk, *, demo: bool = False) -> Starlette:
+def site_routes(desk: Desk, rights: Rights | None = None, *, demo: bool = False) -> Starlette:
     """Return the application for the public port's other paths, with the demo site if it is on."""
 
     async def settings(request: Request) -> Response:
@@ -52,6 +56,7 @@ def site_routes(desk: Desk, *, demo: bool = False) -> Starlette:
             Route("/v1/projects/{key}/settings", settings, methods=["GET"]),
             Route("/v1/m", metrics_sample, methods=["POST"]),
             Route("/sourceConfig/", source_config, methods=["GET"]),
+            _report_route(desk, rights),
             Route("/live", live, methods=["GET"]),
             *link_routes(desk),
             *asset_routes(desk, demo=demo),
@@ -60,6 +65,23 @@ def site_routes(desk: Desk, *, demo: bool = False) -> Starlette:
     )
     app.router.redirect_slashes = False  # two SDKs take a redirect for a delivery
     return app
+
+
+def _report_route(desk: Desk, rights: Rights | None) -> Route:
+    """Return the route of a deletion's report; its name is the proof of who may read it."""
+
+    async def report(request: Request) -> Response:
+        headers = _cors(desk, request)
+        try:
+            found = await rights_report(rights, request.path_params["name"])
+        except StoreUnavailable as err:
+            return _error(503, err.code, err.message, err.hint, headers | {"retry-after": str(RETRY_AFTER_S)})
+        if found is None:
+            text = "there is no such report; reports are kept for 400 days"
+            return _error(404, "not_found", text, "ask under the report's full name", headers)
+        return JSONResponse(found, headers=headers)
+
+    return Route("/v1/privacy/reports/{name}", report, methods=["GET"])
 
 
 def segment_settings(key: str, address: str, scheme: str) -> dict[str, object]:

@@ -17,10 +17,10 @@ call('SETEX', profile, ARGV[3], ARGV[2])
 
 local first = 7
 if KEYS[4] then
-  call('DEL', KEYS[2])
   call('SADD', KEYS[4], ARGV[7])
   first = 8
-elseif ARGV[4] ~= '' then
+end
+if ARGV[4] ~= '' then
   call('SETEX', KEYS[2], ARGV[5], ARGV[4])
 else
   call('DEL', KEYS[2])

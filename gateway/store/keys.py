@@ -6,14 +6,16 @@ them together. A key's tag is what stands between its first two braces, so brace
     {p17}:v:<site>:<kind>:<id>   the profile, one JSON document that starts with its revision
     {p17}:m:<site>:<kind>:<id>   the message marks, packed
     {p17}:log                    the stream of events and receipts
-    {p17}:erasing                the visitors whose log entries still have to go, as `<site>:<kind>:<id>|<before, ms>`
+    {p17}:erasing                the visitors whose log entries still have to go, as `<site>:<kind>:<id>|<before, ms>`;
+                                 in front `via <length> <browser> ` where only those through one browser have to
+    {p17}:report:<name>          the report of a deletion, one JSON document
 """
 
 from __future__ import annotations
 
 from binascii import crc_hqx
 
-from gateway.ports import VisitorKey
+from gateway.ports import Erasure, VisitorKey
 
 PARTITIONS = 256
 
@@ -21,6 +23,7 @@ PROFILE_LIFETIME_S = 400 * 86_400
 MARKS_LIFETIME_S = 48 * 3_600
 TOMBSTONE_LIFETIME_S = 5 * 366 * 86_400
 """Five years, each taken as a leap year: as old as an event may be that is replayed under a secret key."""
+REPORT_LIFETIME_S = 400 * 86_400
 
 
 def visitor_name(visitor: VisitorKey) -> str:
@@ -53,13 +56,27 @@ def erasing_key(partition: int) -> str:
     return f"{{p{partition}}}:erasing"
 
 
-def erase_note(visitor: VisitorKey, before: int) -> str:
-    """Return the note that the visitor's log entries up to event time `before` (ms) still have to go."""
-    return f"{visitor_name(visitor)}|{before}"
+def report_key(name: str) -> str:
+    """Return the key of a deletion's report."""
+    return f"{{p{partition_of(name.encode())}}}:report:{name}"
 
 
-def read_erase_note(note: str) -> tuple[VisitorKey, int]:
-    """Return the visitor and the event time of a note; only the id may hold colons and bars."""
+def erase_note(visitor: VisitorKey, before: int, via: str = "") -> str:
+    """Return the note of an Erasure."""
+    return f"{f'via {len(via)} {via} ' if via else ''}{visitor_name(visitor)}|{before}"
+
+
+def read_erase_note(note: str) -> Erasure:
+    """Return the Erasure of a note. Only ids may hold colons, bars and spaces; no site's key is `via …`."""
+    via = ""
+    if note.startswith("via "):
+        _, size, rest = note.split(" ", 2)
+        via, note = rest[: int(size)], rest[int(size) + 1 :]
     name, _, before = note.rpartition("|")
+    return Erasure(named_visitor(name), int(before), via)
+
+
+def named_visitor(name: str) -> VisitorKey:
+    """Return the visitor of a name as `visitor_name` writes it."""
     site, kind, id_ = name.split(":", 2)
-    return VisitorKey(site, kind, id_), int(before)
+    return VisitorKey(site, kind, id_)

@@ -74,7 +74,7 @@ def _packed(write: Write, limits: bytes) -> bytes:
         words += 2
         start = _ERASE
         erasing = _bulk(keys.erasing_key(partition))
-        note = _bulk(keys.erase_note(visitor, write.erase_before))
+        note = _bulk(keys.erase_note(visitor, write.erase_before, write.via))
     head = (
         f"*{words}{start}${size}\r\n{prefix}{name}\r\n${size}\r\n{_MARKS_PREFIXES[partition]}{name}\r\n"
         f"{_LOG_KEYS[partition]}{erasing}{expected}${len(document)}\r\n"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from redis.asyncio import Redis
 
-from gateway.ports import LogEraser, ProfileStore, VisitorKey
+from gateway.ports import LogEraser, LogReader, ProfileStore, ReportStore, VisitorKey
 from gateway.store import keys
 from gateway.store.connection import StoreConnection
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.log import RedisLog
 from gateway.store.profiles import RedisProfiles
+from gateway.store.reports import RedisReports
 from tests.fakes.store import FakeStore
 
 LOG_CAP = 200
@@ -23,6 +24,8 @@ class FakeSubject:
         self.store = store
         self.profiles: ProfileStore = store
         self.eraser: LogEraser = store
+        self.reader: LogReader = store
+        self.reports: ReportStore = store
 
     async def log(self, visitor: VisitorKey) -> list[bytes]:
         return self.store.log(visitor)
@@ -36,7 +39,10 @@ class RealSubject:
 
     def __init__(self, server: EmbeddedStore, connection: StoreConnection, client: Redis) -> None:
         self.profiles: ProfileStore = RedisProfiles(connection, log_cap=LOG_CAP)
-        self.eraser: LogEraser = RedisLog(client)
+        log = RedisLog(client)
+        self.eraser: LogEraser = log
+        self.reader: LogReader = log
+        self.reports: ReportStore = RedisReports(client)
         self.client = client
         self._server = server
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gateway.errors import StoreUnavailable
-from gateway.ports import Committed, Stored, VisitorKey, Write
+from gateway.ports import Committed, Erasure, Stored, VisitorKey, Write
 from gateway.store import keys
 from tests.contract.subjects import RealSubject, Subject
 from tests.fakes.store import FakeStore
@@ -128,7 +128,7 @@ async def test_erasure_drops_the_marks_and_leaves_a_note(subject: Subject) -> No
     tombstone = write(expected="1", revision="2", marks=b"", erase_before=1_700_000_000_000, entries=[b"{}"])
     assert await subject.profiles.commit(tombstone) == Committed(0)
     assert await subject.profiles.read(ANNA, "") == Stored(document("2"), b"")
-    assert await subject.eraser.pending() == [(ANNA, 1_700_000_000_000)]
+    assert await subject.eraser.pending() == [Erasure(ANNA, 1_700_000_000_000)]
     assert await subject.log(ANNA) == [b"{}"]
 
 
@@ -146,12 +146,57 @@ async def test_erasing_takes_the_visitors_older_entries_only(subject: Subject) -
     await subject.profiles.commit(write(entries=mixed))
     await subject.profiles.commit(write(expected="1", revision="2", erase_before=100))
     await subject.profiles.commit(write(expected="2", revision="3", erase_before=102))
-    assert await subject.eraser.erase(ANNA, 100) == 3
+    assert await subject.eraser.erase(Erasure(ANNA, 100)) == 3
     assert await subject.log(ANNA) == kept
-    assert await subject.eraser.pending() == [(ANNA, 102)]
-    assert await subject.eraser.erase(ANNA, 102) == 1
+    assert await subject.eraser.pending() == [Erasure(ANNA, 102)]
+    assert await subject.eraser.erase(Erasure(ANNA, 102)) == 1
     assert await subject.eraser.pending() == []
-    assert await subject.eraser.erase(ANNA, 102) == 0
+    assert await subject.eraser.erase(Erasure(ANNA, 102)) == 0
+
+
+async def test_erasing_what_came_through_one_browser_leaves_the_rest(subject: Subject) -> None:
+    person = VisitorKey("demo", "k", "anna")
+    kept = [entry(person, 50), entry(person, 50, w="a:other"), entry(person, 101, w="a:anna"), entry(ANNA, 7)]
+    await subject.profiles.commit(write(person, entries=[*kept, entry(person, 50, w="a:anna"), entry(person, 50, w=1)]))
+    released = write(person, expected="1", revision="2", marks=b"marks", erase_before=100, via="a:anna")
+    assert await subject.profiles.commit(released) == Committed(0)
+    assert await subject.profiles.read(person, "") == Stored(document("2"), b"marks"), "its marks stay"
+    noted = Erasure(person, 100, "a:anna")
+    assert await subject.eraser.pending() == [noted]
+    assert await subject.reader.waiting([noted, Erasure(person, 100)]) == 1
+    assert await subject.eraser.erase(noted) == 1
+    assert await subject.log(person) == [*kept, entry(person, 50, w=1)]
+    assert await subject.reader.waiting([noted]) == 0
+
+
+@pytest.mark.parametrize("via", ["", *(f"a:{odd}" for odd in ODD_IDS)])
+async def test_a_note_names_any_visitor_and_browser(subject: Subject, via: str) -> None:
+    notes = {Erasure(VisitorKey("demo", "k", odd), 7, via) for odd in ODD_IDS}
+    for note in notes:
+        await subject.eraser.note(note)
+        await subject.eraser.note(note)
+    assert set(await subject.eraser.pending()) == notes
+    for note in notes:
+        assert await subject.eraser.erase(note) == 0
+    assert await subject.eraser.pending() == []
+
+
+async def test_a_visitors_entries_are_read_up_to_a_number(subject: Subject) -> None:
+    own = [entry(ANNA, n, w="a:x") if n % 2 else entry(ANNA, n) for n in range(40)]
+    mixed = [text for pair in zip(own, [entry(neighbour(ANNA), n) for n in range(40)], strict=True) for text in pair]
+    await subject.profiles.commit(write(entries=mixed))
+    assert await subject.reader.entries(ANNA, "", 100) == own
+    assert await subject.reader.entries(ANNA, "", 7) == own[:7]
+    assert await subject.reader.entries(ANNA, "a:x", 100) == own[1::2]
+    assert await subject.reader.entries(VisitorKey("other", "a", "anna"), "", 100) == []
+
+
+async def test_reports_are_kept_by_name(subject: Subject) -> None:
+    assert await subject.reports.get("one") is None
+    await subject.reports.put("one", b"{}")
+    await subject.reports.put("one", b'{"done":true}')
+    assert await subject.reports.get("one") == b'{"done":true}'
+    assert await subject.reports.get("other") is None
 
 
 async def test_erasing_goes_through_the_whole_log(real: RealSubject) -> None:
@@ -160,7 +205,7 @@ async def test_erasing_goes_through_the_whole_log(real: RealSubject) -> None:
     log = keys.log_key(keys.partition_of(keys.visitor_name(ANNA).encode()))
     for n in range(1200):
         await real.client.xadd(log, {"e": entry(ANNA, 1000 + n)})
-    assert await real.eraser.erase(ANNA, 2000) == 199 + 1001
+    assert await real.eraser.erase(Erasure(ANNA, 2000)) == 199 + 1001
     assert [orjson.loads(text)["t"] for text in await real.log(ANNA)] == list(range(2001, 2200))
 
 
@@ -180,8 +225,8 @@ async def test_odd_ids_are_visitors_like_others(subject: Subject) -> None:
         await subject.profiles.commit(write(visitor, entries=[entry(visitor, 5)]))
         assert await subject.profiles.read(visitor, "1") is None
         await subject.profiles.commit(write(visitor, expected="1", revision="2", erase_before=9))
-        assert await subject.eraser.pending() == [(visitor, 9)]
-        assert await subject.eraser.erase(visitor, 9) == 1
+        assert await subject.eraser.pending() == [Erasure(visitor, 9)]
+        assert await subject.eraser.erase(Erasure(visitor, 9)) == 1
         assert await subject.eraser.pending() == []
         assert await subject.log(visitor) == []
 

@@ -1,4 +1,4 @@
-"""The one in-memory store for tests: a ProfileStore and a LogEraser that pass the same contract as the real ones.
+"""The one in-memory store for tests: it passes the same contract as the real ones, for every port to the store.
 
 It has no lifetimes: documents stay until a test takes them away. `lifetimes` holds what each write asked for.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import orjson
 
 from gateway.errors import StoreUnavailable
-from gateway.ports import Committed, Stored, VisitorKey, Write
+from gateway.ports import Committed, Erasure, Stored, VisitorKey, Write
 from gateway.store import keys
 
 
@@ -22,7 +23,8 @@ class _Contents:
     lifetimes: dict[VisitorKey, int] = field(default_factory=dict)
     marks: dict[VisitorKey, bytes] = field(default_factory=dict)
     logs: dict[int, list[bytes]] = field(default_factory=dict)
-    erasing: set[tuple[VisitorKey, int]] = field(default_factory=set)
+    erasing: set[Erasure] = field(default_factory=set)
+    reports: dict[str, bytes] = field(default_factory=dict)
 
 
 class FakeStore:
@@ -55,7 +57,7 @@ class FakeStore:
         """Return the entries of the visitor's partition, oldest first."""
         return list(self._contents.logs.get(_partition(visitor), ()))
 
-    def entries(self) -> list[bytes]:
+    def logged(self) -> list[bytes]:
         """Return every entry of the log."""
         return [entry for log in self._contents.logs.values() for entry in log]
 
@@ -85,8 +87,8 @@ class FakeStore:
         contents.lifetimes[write.visitor] = write.lifetime_s
         contents.marks.pop(write.visitor, None)
         if write.erase_before:
-            contents.erasing.add((write.visitor, write.erase_before))
-        elif write.marks:
+            contents.erasing.add(Erasure(write.visitor, write.erase_before, write.via))
+        if write.marks:
             contents.marks[write.visitor] = write.marks
         log = contents.logs.setdefault(_partition(write.visitor), [])
         log += write.entries
@@ -94,20 +96,46 @@ class FakeStore:
         del log[:surplus]
         return Committed(surplus)
 
-    async def pending(self) -> list[tuple[VisitorKey, int]]:
-        """Return the visitors whose entries up to an event time (ms) still have to go."""
+    async def pending(self) -> list[Erasure]:
+        """Return the notes of what still has to go."""
         await self._answer()
         return list(self._contents.erasing)
 
-    async def erase(self, visitor: VisitorKey, before: int) -> int:
-        """Delete the visitor's entries with event time at or before `before`, settle the note, return how many went."""
+    async def erase(self, erasure: Erasure) -> int:
+        """Delete the entries, settle the note, and return how many went."""
         await self._answer()
-        log = self._contents.logs.get(_partition(visitor), [])
-        kept = [entry for entry in log if not _is_theirs(orjson.loads(entry), visitor, before)]
+        log = self._contents.logs.get(_partition(erasure.visitor), [])
+        kept = [entry for entry in log if not _is_theirs(orjson.loads(entry), erasure)]
         erased = len(log) - len(kept)
         log[:] = kept
-        self._contents.erasing.discard((visitor, before))
+        self._contents.erasing.discard(erasure)
         return erased
+
+    async def note(self, erasure: Erasure) -> None:
+        """Leave a note, as a write with `erase_before` does."""
+        await self._answer()
+        self._contents.erasing.add(erasure)
+
+    async def entries(self, visitor: VisitorKey, via: str, most: int) -> list[bytes]:
+        """Return a visitor's entries, oldest first, at most so many; with `via` only those through this browser."""
+        await self._answer()
+        whole = Erasure(visitor, 1 << 62, via)
+        return [entry for entry in self.log(visitor) if _is_theirs(orjson.loads(entry), whole)][:most]
+
+    async def waiting(self, erasures: Sequence[Erasure]) -> int:
+        """Return how many of these notes are not settled yet."""
+        await self._answer()
+        return sum(erasure in self._contents.erasing for erasure in erasures)
+
+    async def put(self, name: str, report: bytes) -> None:
+        """Keep a report."""
+        await self._answer()
+        self._contents.reports[name] = report
+
+    async def get(self, name: str) -> bytes | None:
+        """Return the report of that name, None when there is none."""
+        await self._answer()
+        return self._contents.reports.get(name)
 
     async def _answer(self) -> None:
         if self.latency_s:
@@ -125,10 +153,12 @@ class FakeStore:
         return Stored(self._contents.documents.get(visitor), self._contents.marks.get(visitor, b""))
 
 
-def _is_theirs(entry: dict[str, object], visitor: VisitorKey, before: int) -> bool:
+def _is_theirs(entry: dict[str, object], erasure: Erasure) -> bool:
+    visitor, before, via = erasure
     time = entry["t"]
     assert isinstance(time, int)
-    return entry["v"] == f"{visitor.kind}:{visitor.id}" and entry["s"] == visitor.site and time <= before
+    theirs = entry["v"] == f"{visitor.kind}:{visitor.id}" and entry["s"] == visitor.site and time <= before
+    return theirs and (not via or entry.get("w") == via)
 
 
 def _partition(visitor: VisitorKey) -> int:

@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 
-from gateway.app import Gateway
+from gateway.app import Gateway, clock
 from gateway.envelope import Site
+from gateway.rights.requests import Rights
 from gateway.settings import Settings
 from tests.fakes.store import FakeStore
 from tests.gateway.making import site
@@ -45,7 +46,9 @@ async def running(
     """Run a gateway for the given sites; keyword arguments are settings of `[gateway]`."""
     store = store or FakeStore()
     settings = Settings.model_validate({"gateway": gateway, "site": [{"key": "demo"}]})
-    app = Gateway(settings, sites or [site()], ["k" * 32], "an admin token", store)
+    app = Gateway(
+        settings, sites or [site()], ["k" * 32], "an admin token", store, Rights(store, store, store, store, clock)
+    )
     transport = httpx.ASGITransport(app=app.application)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:
         yield App(app, store, http)

@@ -150,7 +150,7 @@ def comparable(store: FakeStore) -> dict[str, Any]:
         at = stored(store, known(user))
         if isinstance(at, Profile):
             found[user] = replace(at, revision="", aliases={})
-    messages = [orjson.loads(entry)["m"] for entry in store.entries()]
+    messages = [orjson.loads(entry)["m"] for entry in store.logged()]
     return found | {"log": Counter(m for m in messages if not m.endswith("first"))}
 
 

@@ -13,9 +13,10 @@ import pytest
 import gateway.supervisor
 from gateway.control import Line, NotTaken, open_line
 from gateway.rules_watch import RulesWatch
+from gateway.running_worker import RunningWorker
 from gateway.secrets import Secrets
 from gateway.settings import load_settings
-from gateway.supervisor import Supervisor, _Worker
+from gateway.supervisor import Supervisor
 from gateway.worker import _answer
 from tests.gateway.making import plan, site
 
@@ -30,7 +31,7 @@ async def worker(supervisor: Supervisor, number: int) -> Line:
     """Let the supervisor know one more worker, and return that worker's end of the line."""
     ours, theirs = socket.socketpair()
     process: Any = SimpleNamespace(pid=7)
-    known = _Worker(number, process, await open_line(ours), asyncio.Event(), asyncio.Event())
+    known = RunningWorker(number, process, await open_line(ours), asyncio.Event(), asyncio.Event())
     supervisor._workers[number] = known
     return await open_line(theirs)
 

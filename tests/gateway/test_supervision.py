@@ -5,46 +5,57 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from gateway import erasure
-from gateway.ports import VisitorKey
+from gateway.ports import Erasure, VisitorKey
+from gateway.rights.erasing import Eraser
+from gateway.rights.ledger import Ledger
 from gateway.rules_watch import RulesWatch
 from gateway.secrets import Secrets
 from gateway.settings import load_settings
 from gateway.supervisor import Supervisor
+from tests.fakes.store import FakeStore
 
-SOMEBODY = VisitorKey("demo", "a", "v")
+SOMEBODY, ODD = VisitorKey("demo", "a", "v"), VisitorKey("demo", "a", "odd")
 
 
-class OddLog:
-    """A log whose first entries cannot be read."""
+class OddLog(FakeStore):
+    """A store whose log cannot be read at first, and never for one visitor."""
 
     def __init__(self) -> None:
-        self.tries = 0
+        super().__init__()
+        self.failures: Iterator[Exception] = iter([OSError("away"), RuntimeError("unforeseen")])
         self.erased = asyncio.Event()
 
-    async def pending(self) -> list[tuple[VisitorKey, int]]:
-        return [(SOMEBODY, 5)]
+    async def pending(self) -> list[Erasure]:
+        for failure in self.failures:
+            raise failure
+        return [Erasure(ODD, 5), Erasure(SOMEBODY, 5)]
 
-    async def erase(self, visitor: VisitorKey, before: int) -> int:
-        self.tries += 1
-        if self.tries < 3:
+    async def erase(self, erasure: Erasure) -> int:
+        if erasure.visitor == ODD:
             raise KeyError("v")
         self.erased.set()
         return 1
 
 
-async def test_an_entry_that_cannot_be_read_does_not_end_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_entry_that_cannot_be_read_does_not_end_the_sweep(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(erasure, "PAUSE_S", 0.001)
     log = OddLog()
-    sweep = asyncio.create_task(erasure.sweep(log))
-    await asyncio.wait_for(log.erased.wait(), 5)
-    sweep.cancel()
+    sweep = erasure.Sweep(log, Eraser(log, log, lambda: 7), Ledger(tmp_path), lambda: 7)
+    running = asyncio.create_task(sweep.run())
+    await asyncio.wait_for(log.erased.wait(), 20)
+    running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
-        await sweep
-    assert log.tries >= 3
+        await running
+    lines = Ledger(tmp_path).read()
+    assert {line.erasure for line in lines} == {Erasure(ODD, 5), Erasure(SOMEBODY, 5)}
 
 
 async def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""A visitor's rights: what is held about them, as an export, and its deletion."""
