@@ -33,6 +33,10 @@ _FIELDS = (
     ("w", "seen"),
     ("b", "blocks"),
     ("h", "furthest"),
+    ("p", "first"),
+    ("q", "last"),
+    ("i", "clicks"),
+    ("j", "ads_refused"),
 )
 _KEYS = tuple(key for key, _ in _FIELDS)
 _VALUES = attrgetter(*(name for _, name in _FIELDS))

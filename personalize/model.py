@@ -21,9 +21,18 @@ def stamp_of(time: int, fingerprint: int) -> int:
     return (time << 22) | (fingerprint & 0x3FFFFF)
 
 
+def time_of(stamp: int) -> int:
+    """Return the moment (ms) of a stamp."""
+    return stamp >> 22
+
+
 @dataclass(slots=True)
 class Facts:
-    """What one request says about its visitor. The names are the rule language's attribute words."""
+    """What one request says about its visitor. The names are the rule language's attribute words.
+
+    Rules have no words for the last three: `term` and `content` of the campaign, and `came_from`, host and path of the
+    page outside of the site that led here.
+    """
 
     country: str = ""
     region: str = ""
@@ -39,6 +48,9 @@ class Facts:
     page: str = ""
     bot: str = ""
     company: Mapping[str, Any] = field(default_factory=dict)
+    term: str = ""
+    content: str = ""
+    came_from: str = ""
 
 
 @dataclass(slots=True)
@@ -76,6 +88,8 @@ class Event:
     shown: Shown | None = None
     consent: Sequence[str] | None = None
     """The visitor's choice that this event carries (already sorted), or None when it carries none."""
+    clicks: Mapping[str, str] = field(default_factory=dict)
+    """Click ids by kind (see `clicks`); none unless `ads` is in force for this event."""
 
 
 @dataclass(slots=True)

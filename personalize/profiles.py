@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from personalize import counters, visits
+from personalize import clicks, counters, touches, visits
 from personalize.calendar import Calendar
 from personalize.model import Event, Facts
 
@@ -88,6 +88,14 @@ class Profile:
     """Block history: `[day count row of showings, last click ms, last dismissal ms, last conversion ms]`."""
     furthest: list[Any] = field(default_factory=list)
     """The furthest stage reached: `[name, time ms]`; noted only where stages move forward only (see `stages`)."""
+    first: list[Any] = field(default_factory=list)
+    """The first touch, of the event at `first_visit`, as a row of `touches`; empty when that was before touches."""
+    last: list[Any] = field(default_factory=list)
+    """The last touch, as a row of `touches`."""
+    clicks: dict[str, list[Any]] = field(default_factory=dict)
+    """The latest click id of each kind: `[stamp, id]`."""
+    ads_refused: int = 0
+    """When a choice without ads was made last (ms), where a later one allows them again."""
     unknown: dict[str, Any] = field(default_factory=dict)
     """Fields of a newer format, kept as they are."""
     overflow: int = field(default=0, compare=False)
@@ -98,7 +106,7 @@ class Profile:
         return Profile(
             self.revision, self.erased, self.first_visit, self.floor, self.visits, self.matchers, self.unnamed,
             self.traits, self.owns, self.consent, self.company, self.user, self.seen, self.blocks,
-            self.furthest, self.unknown, self.overflow,
+            self.furthest, self.first, self.last, self.clicks, self.ads_refused, self.unknown, self.overflow,
         )  # fmt: skip
 
     def trait_values(self) -> dict[str, Any]:
@@ -162,19 +170,32 @@ def started(plan: FoldPlan, profile: Profile, now: int) -> Profile:
 
 def _browse(p: Profile, event: Event, now: int) -> None:
     p.visits = visits.added(p.visits, event.time // 1000, now // 1000)
-    if not p.first_visit or event.time < p.first_visit:
-        p.first_visit = event.time
+    if not p.first_visit or event.time < p.first_visit or (p.first and event.stamp < p.first[0]):
+        p.first_visit, p.first = event.time, touches.touch_of(event).row
+    if touches.is_brought(event) and (not p.last or event.stamp > p.last[0]):
+        p.last = touches.touch_of(event).row
     if not p.seen or event.stamp > p.seen[0]:
         f = event.facts
         p.seen = [event.stamp, f.country, f.region, f.city, f.language, f.device, f.browser, f.os]
 
 
 def _sign(p: Profile, event: Event) -> None:
-    """Keep the latest user id that was claimed and the latest consent choice."""
+    """Keep the latest user id that was claimed, the latest consent choice, and the click ids that it allows."""
     if event.user_id and (not p.user or event.stamp > p.user[0]):
         p.user = [event.stamp, event.user_id]
     if event.consent is not None:
-        p.consent = chosen(p.consent, [event.time, list(event.consent)])
+        _choose(p, [event.time, list(event.consent)])
+    if event.clicks and event.time > clicks.refused_at(p.consent, p.ads_refused):
+        p.clicks = clicks.with_clicks(p.clicks, event.stamp, event.clicks)
+
+
+def _choose(p: Profile, choice: list[Any]) -> None:
+    """Add a consent choice; one without ads takes away the click ids from before it."""
+    refused = max(clicks.refused_at(p.consent, p.ads_refused), clicks.refused_at(choice, 0))
+    p.consent = chosen(p.consent, choice)
+    p.ads_refused = clicks.remembered(p.consent, refused)
+    if p.clicks:
+        p.clicks = clicks.kept(p.clicks, refused)
 
 
 def chosen(one: list[Any], other: list[Any]) -> list[Any]:
