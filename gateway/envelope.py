@@ -93,6 +93,10 @@ class Hit:
     address: str = ""
     visitor_id: str = ""
     """The id of a valid cookie, or of the cookie that the site's server passed on."""
+    stale_cookie: bool = False
+    """Whether that cookie is valid but needs to be renewed: an older key signed it, or it has the site's other name."""
+    other_cookie: bool = False
+    """Whether a cookie came under the name that the site's other setting gives it."""
     reset: bool = False
     """Whether the browser lets go of the visitor that its cookie names."""
     minted: str = ""

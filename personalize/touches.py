@@ -74,13 +74,7 @@ def is_brought(event: Event) -> bool:
     """Tell whether something outside of the site is known to have brought the visitor to this event's page."""
     facts = event.facts
     return bool(
-        facts.came_from
-        or facts.campaign
-        or facts.source
-        or facts.medium
-        or facts.term
-        or facts.content
-        or event.clicks
+        facts.came_from or facts.campaign or facts.source or facts.medium or facts.term or facts.content or event.clicks
     )
 
 

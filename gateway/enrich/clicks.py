@@ -46,7 +46,9 @@ def _pattern(names: tuple[str, ...]) -> re.Pattern[bytes]:
     value = rf"{sign}*(?:%(?!26|23|3B){sign}*)*"
     parameter = rf"(?:{'|'.join(names)})(?:=|%3D){value}"
     # It begins with a set of signs, which `re` looks for much faster than for alternatives.
-    return re.compile(rf'([?&;#"%](?:(?<=%)(?:3F|26|23|3B))?){parameter}(?:(?:[&;]|%26|%3B){parameter})*([&;]|%26|%3B)?'.encode())
+    return re.compile(
+        rf'([?&;#"%](?:(?<=%)(?:3F|26|23|3B))?){parameter}(?:(?:[&;]|%26|%3B){parameter})*([&;]|%26|%3B)?'.encode()
+    )
 
 
 def _closed(found: re.Match[bytes]) -> bytes:

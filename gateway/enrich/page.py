@@ -44,9 +44,9 @@ def _host_and_path(address: str) -> tuple[str, str]:
     """Return host, in lower case, and path of an address; empty ones when it has no host."""
     try:
         split = urlsplit(address)
-        return split.hostname or "", split.path
     except ValueError:  # such as an unclosed IPv6 bracket
         return "", ""
+    return split.hostname or "", split.path
 
 
 @lru_cache(_MEMO_ENTRIES)

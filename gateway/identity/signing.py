@@ -23,6 +23,10 @@ class KeyRing:
         """Return `<key id>.<mac>` for a text."""
         return f"{self.newest}.{self._mac(self._keys[self.newest], self.newest, text)}"
 
+    def is_newest(self, key_id: str) -> bool:
+        """Tell whether this is the id of the key that signs."""
+        return key_id == self.newest
+
     def verifies(self, text: str, key_id: str, mac: str) -> bool:
         """Tell whether the mac was made over this text by one of the ring's keys."""
         key = self._keys.get(key_id)
