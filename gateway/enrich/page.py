@@ -52,8 +52,7 @@ def _host_and_path(address: str) -> tuple[str, str]:
 @lru_cache(_MEMO_ENTRIES)
 def _own_hosts(origins: tuple[str, ...]) -> frozenset[str]:
     """Return the hosts of a site's origins, which may end in `:*`."""
-    hosts = (origin.partition("://")[2].lower() for origin in origins)
-    return frozenset(_bare(host if host.endswith("]") else host.rpartition(":")[0] or host) for host in hosts)
+    return frozenset(_bare(_host_and_path(origin.removesuffix(":*"))[0]) for origin in origins)
 
 
 def _bare(host: str) -> str:
