@@ -62,7 +62,7 @@ def merge(plan: MergePlan, a: Profile, b: Profile, now: int) -> Profile:
         blocks=_histories(a.blocks, b.blocks, floor),
         furthest=_furthest(plan, a.furthest, b.furthest),
         first=touches.first_of((a.first, b.first), first_visit),
-        last=_latest(a.last, b.last),
+        last=touches.last_of(a.last, b.last),
         clicks=clicks.kept(_each(_latest, a.clicks, b.clicks), refused),
         unknown={k: _greater(a.unknown.get(k), b.unknown.get(k)) for k in a.unknown.keys() | b.unknown.keys()},
         overflow=a.overflow + b.overflow,

@@ -2,8 +2,9 @@
 
 The first touch belongs to the visitor's earliest browsing event, whatever brought it, a typed address too. The last
 touch belongs to the latest browsing event that something outside brought: a campaign, another site's page, an ad's
-click; a typed address or a step from page to page leaves it as it is. Both are chosen by stamp, so the order of arrival
-does not matter. A touch never holds the query of an address, and of any text only the beginning.
+click; a typed address or a step from page to page leaves it as it is. On one day (UTC) a campaign goes before a mere
+referrer: single-page sites name the page that led to them again with every view. Both are chosen by what they hold, so
+the order of arrival does not matter. A touch never holds the query of an address, and of any text only the beginning.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Touch(NamedTuple):
 
 
 _WIDTH = len(Touch._fields)
+_CAMPAIGN = Touch._fields.index("campaign")
+_DAY_MS = 86_400_000
 
 
 def touch_in(row: list[Any]) -> Touch:
@@ -85,6 +88,15 @@ def first_of(rows: Iterable[list[Any]], first_visit: int) -> list[Any]:
     """
     known = [row for row in rows if row and time_of(row[0]) == first_visit]
     return min(known, key=lambda row: (row[0], orjson.dumps(row)), default=[])
+
+
+def last_of(one: list[Any], other: list[Any]) -> list[Any]:
+    """Return the later of two last touches; of one with a campaign and one without on the same day the former."""
+    return max(one, other, key=_rank) if one and other else one or other
+
+
+def _rank(row: list[Any]) -> tuple[int, bool, int, bytes]:
+    return time_of(row[0]) // _DAY_MS, len(row) > _CAMPAIGN, row[0], orjson.dumps(row)
 
 
 def _bounded(text: str, longest: int) -> str:

@@ -39,8 +39,8 @@ def folded(*events: Event, start: Profile | None = None) -> Profile:
 
 def test_the_first_touch_is_the_earliest_and_the_last_the_latest_that_something_brought() -> None:
     events = [
-        page(NOW - 9 * HOUR, page="/direct?q"),
-        page(NOW - 8 * HOUR, campaign="autumn", page="/landing"),
+        page(NOW - 29 * HOUR, page="/direct?q"),
+        page(NOW - 28 * HOUR, campaign="autumn", page="/landing"),
         page(NOW - 7 * HOUR, came_from="www.google.com/", page="/found"),
         page(NOW - HOUR, page="/later"),
     ]
@@ -48,6 +48,17 @@ def test_the_first_touch_is_the_earliest_and_the_last_the_latest_that_something_
         profile = folded(*order)
         assert touch_in(profile.first)[1:3] == ("/direct", "")
         assert touch_in(profile.last)[1:3] == ("/found", "www.google.com/")
+
+
+def test_the_views_of_a_single_page_site_do_not_hide_the_campaign_that_brought_the_visitor() -> None:
+    events = [
+        page(NOW - 4 * HOUR, came_from="www.google.com/", page="/earlier"),
+        page(NOW - 2 * HOUR, campaign="autumn", came_from="www.google.com/", page="/landing"),
+        page(NOW - 1 * HOUR, came_from="www.google.com/", page="/second"),
+    ]
+    for order in permutations(events):
+        assert touch_in(folded(*order).last)[1:4] == ("/landing", "www.google.com/", "autumn")
+    assert touch_in(folded(*events, page(NOW, medium="email")).last).medium == "email"
 
 
 def test_only_browsing_is_a_touch() -> None:
