@@ -23,6 +23,7 @@ from typing import cast
 from benchmarks.load import CONNECTIONS
 from benchmarks.machine import Machine, pin
 from benchmarks.subjects import cookie_minter, gateway_in, usage_of
+from gateway.networks.data import FOLDER
 from tests.gateway.networks_data import make_data
 from tests.integration.process import Gateway
 
@@ -58,7 +59,7 @@ def main() -> None:
     pin(os.getpid(), cores[1])
     with tempfile.TemporaryDirectory(prefix="tuttu-strangers-") as name:
         folder = Path(name)
-        make_data(folder / "data" / "networks")
+        make_data(folder / "data" / FOLDER)
         with gateway_in(folder, cores) as gateway:
             print(Machine.here(gateway, cores).describe(sys.argv[1:]).replace("make bench", "make bench-strangers"))
             with gateway.store() as store:

@@ -99,6 +99,7 @@ def test_what_no_network_writes_is_no_click_id(query: str) -> None:
         ("gclid=a&b=2", "b=2"),
         ("https://y.example/?to=https%3A%2F%2Fx%2F%3Fgclid%3Dabc%26b%3D1&q=2", "https://y.example/?to=https%3A%2F%2Fx%2F%3Fb%3D1&q=2"),
         ("/a?gclid=%C3%A4;b=1", "/a?b=1"),
+        ("https://y.example/?to=%3fgclid%3dabc", "https://y.example/?to="),
         ("what is gclid=1?", "what is gclid=1?"),
         ("/?xgclid=1&tuttux=3&grid=4", "/?xgclid=1&tuttux=3&grid=4"),
     ],
