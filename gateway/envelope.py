@@ -120,6 +120,10 @@ class Hit:
     """The id (kind `k`) of the person who proved with this request to be its visitor."""
     doubtful: bool = False
     """Whether a `userHash` came that does not fit its user id."""
+    stale_cookie: bool = False
+    """Whether that cookie is valid but needs to be renewed: an older key signed it, or it has the site's other name."""
+    other_cookie: bool = False
+    """Whether a cookie came under the name that the site's other setting gives it."""
     reset: bool = False
     """Whether the browser lets go of the visitor that its cookie names."""
     minted: str = ""

@@ -15,8 +15,9 @@ from typing import Any
 import orjson
 
 from gateway.enrich import enriched
+from gateway.enrich.clicks import clicks_of, without_clicks
 from gateway.envelope import DUPLICATE, ERASED, NO_CONSENT, STORED, TOO_HOT, Envelope, Hit, Outcome
-from gateway.identity.consent import allows_profile, allows_reading, in_force
+from gateway.identity.consent import allows_profile, allows_reading, clicks_allowed, in_force
 from gateway.identity.links import recognition_in
 from gateway.identity.tokens import Tokens
 from gateway.identity.visitor import hashed, visitor_of
@@ -218,6 +219,14 @@ def drop_too_hot(r: Round, hit: Hit, _envelope: Envelope) -> Outcome | None:
     return None
 
 
+def put_clicks(r: Round, _hit: Hit, envelope: Envelope) -> Outcome | None:
+    """Read the click ids from the page's address, if this visitor allows ads for this event."""
+    event = envelope.event
+    allowed = event.browser and clicks_allowed(r.consent)
+    event.clicks = clicks_of(envelope.raw.get("context") or {}, event.properties) if allowed else {}
+    return None
+
+
 def put_entry(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
     """Add the event to the log; a showing brings its receipt, worked out on the profile just before it."""
     entry = _entry(r, hit, envelope)
@@ -226,7 +235,7 @@ def put_entry(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
         entry["receipt"] = _receipt(r, hit, envelope)
     if contact := _recognized_as(r, envelope.event):
         entry["p"] = f"k:{contact}"
-    r.entries.append(orjson.dumps(entry))
+    r.entries.append(without_clicks(orjson.dumps(entry), ads=clicks_allowed(r.consent)))
     return None
 
 
@@ -245,6 +254,7 @@ APPLICATION: tuple[Callable[[Round, Hit, Envelope], Outcome | None], ...] = (
     drop_erased,
     drop_duplicate,
     drop_too_hot,
+    put_clicks,
     put_entry,
     put_fold,
 )

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from gateway.errors import StartupError
 from personalize.link_targets import BadTarget, normal_target
@@ -31,6 +32,7 @@ CONSENT_CATEGORIES: Mapping[str, tuple[str, ...]] = {
     "ads": ("C0004", "ads", "advertising", "marketing", "targeting", "targeted_advertising", "behavioral_advertising"),
 }
 """What the usual categories stand for: those of OneTrust, Cookiebot, CookieConsent, Segment and Ketch."""
+_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 _DEMO_ORIGINS = ("http://localhost:*", "http://127.0.0.1:*")
 
@@ -82,6 +84,7 @@ class SiteSettings(BaseModel):
     key: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
     origins: tuple[str, ...] = ()
     cookie_domain: str = ""
+    """A domain whose hosts share the cookie; "" binds it to the very host."""
     time_zone: str = "UTC"
     consent: tuple[str, ...] = ()
     """Purposes that hold for a visitor who has not chosen; none unless configured."""
@@ -151,6 +154,20 @@ class SiteSettings(BaseModel):
             )
         return value
 
+    @field_validator("cookie_domain")
+    @classmethod
+    def _cookie_domain(cls, value: str, info: ValidationInfo) -> str:
+        domain = value.lower()
+        if domain and (why := _wrong_domain(domain)):
+            raise ValueError(f'"{value}" {why}; without this setting the cookie belongs to the gateway\'s own host')
+        hosts = [_host(origin) for origin in info.data.get("origins", ())]
+        if domain and hosts and not any(host == domain or host.endswith(f".{domain}") for host in hosts):
+            raise ValueError(
+                f'"{value}" is not the end of any of the site\'s origins ({", ".join(hosts)}), '
+                "so no browser would take the cookie there"
+            )
+        return domain
+
     @field_validator("origins")
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -171,6 +188,28 @@ def purposes_by_category(categories: Mapping[str, tuple[str, ...]]) -> dict[str,
             also = found.get(category.lower(), frozenset())
             found[category.lower()] = also | (PURPOSES & {purpose})
     return found
+
+
+def _wrong_domain(domain: str) -> str:  # noqa: PLR0911 - one return for each answer
+    """Return why no browser would take a cookie for this domain (RFC 6265, section 5.3), "" if they would."""
+    if domain.startswith("."):
+        return f'begins with a dot; write "{domain.lstrip(".")}"'
+    if ":" in domain or "/" in domain:
+        return "has a port or a path; a cookie's domain is the name alone"
+    if not domain.isascii():
+        return "has letters that are written as xn--… in addresses; write it so"
+    if not _DOMAIN.fullmatch(domain):
+        return "is not a domain such as example.com"
+    labels = domain.split(".")
+    if len(labels) == 1:
+        return "has one part only, and browsers refuse cookies for all of those"
+    if labels[-1].isdigit():
+        return "is an address, and browsers take cookies for those only without a domain"
+    return ""
+
+
+def _host(origin: str) -> str:
+    return origin.partition("://")[2].partition(":")[0].lower()
 
 
 class Settings(BaseModel):

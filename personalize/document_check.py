@@ -19,6 +19,9 @@ _LATEST_MS = 220_000_000_000_000
 """In the year 8941: later times cannot be written as dates any more once a rest is added to them."""
 
 
+_LATEST_STAMP = 2**63 - 1
+
+
 class Unreadable(ValueError):
     """A document that is no profile for this release; the message is a clause: what is wrong, and where."""
 
@@ -58,9 +61,19 @@ def _visits(visits: list[int]) -> list[int]:
     return visits
 
 
+def _a_touch(row: list[int | str]) -> list[int | str]:
+    if not row or not isinstance(row[0], int) or any(isinstance(text, int) for text in row[1:]):
+        raise ValueError("this is no touch")
+    if not 0 <= row[0] <= _LATEST_STAMP:
+        raise ValueError("this is no stamp")
+    return row
+
+
 _Ms: TypeAlias = Annotated[int, Field(ge=0, le=_LATEST_MS)]
 _Second: TypeAlias = Annotated[int, Field(ge=0, le=_LATEST_MS // 1000)]
 _Day: TypeAlias = Annotated[int, Field(ge=0, le=_LATEST_MS // _DAY_MS)]
+_Stamp: TypeAlias = Annotated[int, Field(ge=0, le=_LATEST_STAMP)]
+_Touch: TypeAlias = Annotated[list[int | str], AfterValidator(_a_touch)]
 _Row: TypeAlias = Annotated[list[int], AfterValidator(_a_row)]
 
 
@@ -86,7 +99,11 @@ class _Stored(BaseModel):
     blocks: dict[str, tuple[_Row, _Ms, _Ms, _Ms]] = Field({}, alias="b")
     furthest: tuple[str, _Ms] | None = Field(None, alias="h")
     aliases: dict[str, Annotated[int, Field(ge=-_LATEST_MS, le=_LATEST_MS)]] = Field({}, alias="d")
-    contact: tuple[_Ms, str, _Ms] | None = Field(None, alias="p")
+    contact: tuple[_Ms, str, _Ms] | None = Field(None, alias="k")
+    first: _Touch | None = Field(None, alias="p")
+    last: _Touch | None = Field(None, alias="q")
+    clicks: dict[str, tuple[_Stamp, str]] = Field({}, alias="i")
+    ads_refused: _Ms = Field(0, alias="j")
 
 
 class _StoredAlias(BaseModel):

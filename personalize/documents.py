@@ -34,7 +34,11 @@ _FIELDS = (
     ("b", "blocks"),
     ("h", "furthest"),
     ("d", "aliases"),
-    ("p", "contact"),
+    ("k", "contact"),
+    ("p", "first"),
+    ("q", "last"),
+    ("i", "clicks"),
+    ("j", "ads_refused"),
 )
 _KEYS = tuple(key for key, _ in _FIELDS)
 _VALUES = attrgetter(*(name for _, name in _FIELDS))

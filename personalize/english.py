@@ -13,6 +13,7 @@ from personalize import phrasing
 from personalize.decision import Candidate, Limit, Reached, Unmet, Written
 from personalize.english_conditions import actual, condition, grant, lack, moment, segment, times_on_days
 from personalize.explain_scores import DayExplained, LineExplained, ScoreExplained
+from personalize.explain_touches import TouchExplained
 from personalize.model import Reason
 from personalize.phrasing import TIMES, number
 
@@ -38,6 +39,7 @@ __all__ = [
     "segment",
     "sentence",
     "step",
+    "touch",
     "unread",
 ]
 
@@ -84,6 +86,18 @@ def unread(code: str) -> str:
     """Return the line that says why the profile was not read, and what counts as missing therefore."""
     missing = "what they did, visits, traits and products count as missing"
     return f"The profile was not read, because {_UNREAD[code]}: {missing}."
+
+
+def touch(one: TouchExplained) -> str:
+    """Return when, where and by what the visitor came: `First came 2026-11-14 10:00 to /prices: campaign autumn.`."""
+    brought = [
+        f"campaign {one.campaign}" if one.has_campaign else "",
+        f"from {one.touch.referrer}" if one.touch.referrer else "",
+        f"by an ad ({', '.join(one.clicks)})" if one.clicks else "",
+    ]
+    landing = f" to {one.touch.landing}" if one.touch.landing else ""
+    by = ", ".join(filter(None, brought))
+    return f"{one.which.capitalize()} came {one.when}{landing}{': ' if by else ''}{by}."
 
 
 def counting(day: str, written: Iterable[Written]) -> str:

@@ -13,6 +13,7 @@ from personalize import phrasing
 from personalize.decide import decide_in
 from personalize.decision import Decision, Reached, Unmet
 from personalize.explain_scores import LineExplained, ScoreExplained, explained_score
+from personalize.explain_touches import TouchExplained, explained_touches, touch_data
 from personalize.language import ENGLISH, Language
 from personalize.model import Context
 from personalize.plan import Plan
@@ -50,6 +51,7 @@ class Explanation:
     now: str
     unread: str
     visits: int
+    touches: tuple[TouchExplained, ...]
     scores: tuple[ScoreExplained, ...]
     segments: tuple[SegmentExplained, ...]
     steps: tuple[StepExplained, ...]
@@ -71,6 +73,7 @@ def explain_in(view: View, plan: Plan, placements: Sequence[str]) -> Explanation
         now=phrasing.moment(view.local),
         unread=view.context.unread,
         visits=view.visits,
+        touches=tuple(explained_touches(view)),
         scores=(
             *(explained_score("score", score, view) for score in plan.scores.values()),
             *(explained_score("interest", score, view) for score in plan.interests.values()),
@@ -90,6 +93,7 @@ def as_data(explanation: Explanation, language: Language = ENGLISH) -> dict[str,
         "now": explanation.now,
         "unread": explanation.unread,
         "visits": explanation.visits,
+        "touches": [touch_data(one) | {"what": language.touch(one)} for one in explanation.touches],
         "scores": [_score_data(score, language) for score in explanation.scores],
         "segments": [
             {

@@ -62,6 +62,7 @@ def explained_lines(explanation: Explanation, language: Language = ENGLISH) -> I
     yield Line(0, "title", language.heading(explanation.now, None if unread else explanation.visits))
     if unread:
         yield Line(0, "detail", language.unread(unread))
+    yield from (Line(0, "detail", language.touch(one)) for one in explanation.touches)
     scores = (line for score in explanation.scores for line in score_lines(score, language))
     segments = (
         Line(0, "won" if s.holds else "lost", language.in_segment(s.name, _in_short(s.lacking)), s.where)

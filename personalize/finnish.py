@@ -11,6 +11,7 @@ from typing import Any
 from personalize import finnish_phrasing as phrasing
 from personalize.decision import Candidate, Limit, Reached, Unmet, Written
 from personalize.explain_scores import DayExplained, LineExplained, ScoreExplained
+from personalize.explain_touches import TouchExplained
 from personalize.finnish_behaviour import times_on_days
 from personalize.finnish_conditions import (
     NAMES,
@@ -50,6 +51,7 @@ __all__ = [
     "segment",
     "sentence",
     "step",
+    "touch",
     "unread",
 ]
 
@@ -96,6 +98,19 @@ def heading(now: str, visits: int | None) -> str:
 def unread(code: str) -> str:
     """Return the line that says why the profile was not read, and what counts as missing therefore."""
     return f"Profiilia ei luettu, koska {_UNREAD[code]}: teot, käynnit, ominaisuudet ja tuotteet katsotaan puuttuviksi."
+
+
+def touch(one: TouchExplained) -> str:
+    """Return when, where and by what the visitor came: `Tuli ensin 14.11.2026 klo 10.00 sivulle /a: kampanja x.`."""
+    brought = [
+        f"kampanja {one.campaign}" if one.has_campaign else "",
+        f"sivulta {one.touch.referrer}" if one.touch.referrer else "",
+        f"mainoksesta ({', '.join(one.clicks)})" if one.clicks else "",
+    ]
+    landing = f" sivulle {one.touch.landing}" if one.touch.landing else ""
+    by = ", ".join(filter(None, brought))
+    which = {"first": "ensin", "last": "viimeksi"}[one.which]
+    return f"Tuli {which} {local_time(one.when)}{landing}{': ' if by else ''}{by}."
 
 
 def counting(day: str, written: Iterable[Written]) -> str:

@@ -12,6 +12,7 @@ from typing import Protocol
 from personalize import english, finnish, syntax
 from personalize.decision import Candidate, Reached, Unmet, Written
 from personalize.explain_scores import DayExplained, LineExplained, ScoreExplained
+from personalize.explain_touches import TouchExplained
 from personalize.model import Reason
 
 
@@ -53,6 +54,9 @@ class Language(Protocol):
 
     def unread(self, code: str) -> str:
         """Return the line that says why the profile was not read, and what counts as missing therefore."""
+
+    def touch(self, one: TouchExplained) -> str:
+        """Return the line that says when, where and by what the visitor came, first or last."""
 
     def counting(self, day: str, written: Iterable[Written]) -> str:
         """Return the line that says since which ISO day these are counted."""

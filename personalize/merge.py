@@ -22,9 +22,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from personalize import counters, visits
-from personalize.model import PURPOSES
-from personalize.profiles import FoldPlan, Profile, chosen, latest_owned, let_go, started, within_caps
+from personalize import clicks, counters, touches, visits
+from personalize.profiles import FoldPlan, Profile, chosen, latest_owned, started, within_caps
 
 
 class Places(Protocol):
@@ -46,9 +45,11 @@ def merge(plan: MergePlan, a: Profile, b: Profile, now: int) -> Profile:
     """Return the profile of both; it has no revision yet. `now` (ms) is the day on which both are looked at."""
     a, b = started(plan, a, now), started(plan, b, now)
     floor = max(a.floor, b.floor)
+    first_visit = min(a.first_visit or b.first_visit, b.first_visit or a.first_visit)
+    refused = max(clicks.refused_at(each.consent, each.ads_refused) for each in (a, b))
     p = Profile(
         erased=max(a.erased, b.erased),
-        first_visit=min(a.first_visit or b.first_visit, b.first_visit or a.first_visit),
+        first_visit=first_visit,
         floor=floor,
         visits=visits.merged(*(visits.collapsed(each.visits, now // 1000) for each in (a, b))),
         matchers=_rows(a.matchers, b.matchers, floor),
@@ -62,13 +63,15 @@ def merge(plan: MergePlan, a: Profile, b: Profile, now: int) -> Profile:
         furthest=_furthest(plan, a.furthest, b.furthest),
         aliases=_each(_later_word, a.aliases, b.aliases),
         contact=max(a.contact, b.contact),
+        first=touches.first_of((a.first, b.first), first_visit),
+        last=touches.last_of(a.last, b.last),
+        clicks=clicks.kept(_each(_latest, a.clicks, b.clicks), refused),
         unknown={k: _greater(a.unknown.get(k), b.unknown.get(k)) for k in a.unknown.keys() | b.unknown.keys()},
         overflow=a.overflow + b.overflow,
     )
+    p.ads_refused = clicks.remembered(p.consent, refused)
     p.traits = within_caps(p, _traits(a.traits, b.traits))
     p.owns = latest_owned(p, _each(max, a.owns, b.owns))
-    if p.consent:
-        let_go(p, PURPOSES.difference(p.consent[1]))
     return p
 
 

@@ -28,7 +28,11 @@ def time_of(stamp: int) -> int:
 
 @dataclass(slots=True)
 class Facts:
-    """What one request says about its visitor. The names are the rule language's attribute words."""
+    """What one request says about its visitor. The names are the rule language's attribute words.
+
+    Rules have no words for the last three: `term` and `content` of the campaign, and `came_from`, host and path of the
+    page outside of the site that led here.
+    """
 
     country: str = ""
     region: str = ""
@@ -44,6 +48,9 @@ class Facts:
     page: str = ""
     bot: str = ""
     company: Mapping[str, Any] = field(default_factory=dict)
+    term: str = ""
+    content: str = ""
+    came_from: str = ""
 
 
 @dataclass(slots=True)
@@ -83,6 +90,8 @@ class Event:
     """The visitor's choice that this event carries (already sorted), or None when it carries none."""
     contact: Sequence[Any] = ()
     """Whom an e-mail's link names as the one who came: `(time ms, id of the contact, until ms)`; empty without one."""
+    clicks: Mapping[str, str] = field(default_factory=dict)
+    """Click ids by kind (see `clicks`); none unless `ads` is in force for this event."""
 
 
 @dataclass(slots=True)

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 import orjson
 
-from personalize import counters, visits
+from personalize import clicks, counters, touches, visits
 from personalize.calendar import Calendar
-from personalize.model import PURPOSES, Event, Facts
+from personalize.model import Event, Facts
 
 UNNAMED_DAYS = 30
 """Days for which the counts of a matcher outlive the last plan that named it."""
@@ -33,9 +33,6 @@ MAX_COMPANY_BYTES = 2_048
 MAX_VALUE_BYTES = 1_024
 MAX_OWNED = 50
 MAX_PRODUCT_NAME = 100
-
-NEEDED_PURPOSE: dict[str, tuple[str, ...]] = {}
-"""The fields of a profile that may be kept only with a purpose's consent, by purpose; no field needs one so far."""
 
 _VISITING = frozenset({"page", "screen", "track"})
 _SEEN = ("country", "region", "city", "language", "device", "browser", "os")
@@ -95,6 +92,14 @@ class Profile:
     """A person's browsers (`a:<id>`) and older ids (`k:<id>`), and when (ms) they became theirs; below 0: let go."""
     contact: list[Any] = field(default_factory=list)
     """As whom an e-mail's link last recognized this browser: `[time ms, id of the contact (kind k), until ms]`."""
+    first: list[Any] = field(default_factory=list)
+    """The first touch, of the event at `first_visit`, as a row of `touches`; empty when that was before touches."""
+    last: list[Any] = field(default_factory=list)
+    """The last touch, as a row of `touches`."""
+    clicks: dict[str, list[Any]] = field(default_factory=dict)
+    """The latest click id of each kind: `[stamp, id]`."""
+    ads_refused: int = 0
+    """When a choice without ads was made last (ms), where a later one allows them again."""
     unknown: dict[str, Any] = field(default_factory=dict)
     """Fields of a newer format, kept as they are."""
     overflow: int = field(default=0, compare=False)
@@ -105,7 +110,8 @@ class Profile:
         return Profile(
             self.revision, self.erased, self.first_visit, self.floor, self.visits, self.matchers, self.unnamed,
             self.traits, self.owns, self.consent, self.company, self.user, self.seen, self.blocks,
-            self.furthest, self.aliases, self.contact, self.unknown, self.overflow,
+            self.furthest, self.aliases, self.contact, self.first, self.last, self.clicks, self.ads_refused,
+            self.unknown, self.overflow,
         )  # fmt: skip
 
     def trait_values(self) -> dict[str, Any]:
@@ -169,23 +175,34 @@ def started(plan: FoldPlan, profile: Profile, now: int) -> Profile:
 
 def _browse(p: Profile, event: Event, now: int) -> None:
     p.visits = visits.added(p.visits, event.time // 1000, now // 1000)
-    if not p.first_visit or event.time < p.first_visit:
-        p.first_visit = event.time
+    if not p.first_visit or event.time < p.first_visit or (p.first and event.stamp < p.first[0]):
+        p.first_visit, p.first = event.time, touches.touch_of(event).row
+    if touches.is_brought(event):
+        p.last = touches.last_of(p.last, touches.touch_of(event).row)
     if not p.seen or event.stamp > p.seen[0]:
         f = event.facts
         p.seen = [event.stamp, f.country, f.region, f.city, f.language, f.device, f.browser, f.os]
 
 
 def _sign(p: Profile, event: Event) -> None:
-    """Keep the latest user id that was claimed, the latest consent choice and the latest recognition."""
+    """Keep the latest user id that was claimed, recognition and consent choice, and the click ids that it allows."""
+    if event.contact:
+        p.contact = max(p.contact, list(event.contact))
     if event.user_id and (not p.user or event.stamp > p.user[0]):
         p.user = [event.stamp, event.user_id]
     if event.consent is not None:
-        before, p.consent = p.consent, chosen(p.consent, [event.time, list(event.consent)])
-        if not before or before[1] != p.consent[1]:
-            let_go(p, PURPOSES.difference(p.consent[1]))
-    if event.contact:
-        p.contact = max(p.contact, list(event.contact))
+        _choose(p, [event.time, list(event.consent)])
+    if event.clicks and event.time > clicks.refused_at(p.consent, p.ads_refused):
+        p.clicks = clicks.with_clicks(p.clicks, event.stamp, event.clicks)
+
+
+def _choose(p: Profile, choice: list[Any]) -> None:
+    """Add a consent choice; one without ads takes away the click ids from before it."""
+    refused = max(clicks.refused_at(p.consent, p.ads_refused), clicks.refused_at(choice, 0))
+    p.consent = chosen(p.consent, choice)
+    p.ads_refused = clicks.remembered(p.consent, refused)
+    if p.clicks:
+        p.clicks = clicks.kept(p.clicks, refused)
 
 
 def chosen(one: list[Any], other: list[Any]) -> list[Any]:
@@ -195,13 +212,6 @@ def chosen(one: list[Any], other: list[Any]) -> list[Any]:
     if one[0] == other[0]:
         return [one[0], sorted(set(one[1]) & set(other[1]))]
     return one if one[0] > other[0] else other
-
-
-def let_go(p: Profile, purposes: Collection[str]) -> None:
-    """Empty the fields of a profile of one's own that need one of these purposes, which the visitor does not allow."""
-    for purpose in purposes:
-        for name in NEEDED_PURPOSE.get(purpose, ()):
-            setattr(p, name, type(getattr(p, name))())
 
 
 def _track(p: Profile, event: Event, day: int) -> None:

@@ -92,7 +92,7 @@ class Decisions:
             if decision.block is None:
                 name = decision.placement[:100]
                 desk.notices.tell(f'a page asks for the placement "{name}", the rules of {hit.site.key} have none such')
-        await answer(send, 200, orjson.dumps(answered), [*headers, *desk.cookie_headers(intake)])
+        await answer(send, 200, orjson.dumps(answered), [*headers, *desk.cookie_headers(intake, reader)])
 
     async def _within_deadline(self, desk: Desk, intake: Intake, reader: Job | None) -> None:
         """Run the jobs, but give up waiting at the deadline; what is under way goes on."""

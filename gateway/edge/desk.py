@@ -28,8 +28,6 @@ from gateway.identity.verified import person_of, settle_person
 from gateway.identity.visitor import (
     Cookies,
     claims_of,
-    cookie_in,
-    cookie_name,
     may_be_new,
     new_visitor_id,
     visitor_of,
@@ -51,6 +49,8 @@ _BREATH = 200
 
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+){1,8}")
 """Path segments of unreserved characters (RFC 3986, section 2.3)."""
+
+_HOST_NAME = re.compile(r"([a-z0-9-]+\.)+[a-z][a-z0-9-]*")
 
 _OF_PROXIES = frozenset({b"forwarded", b"via", b"x-real-ip", b"true-client-ip"})
 """Headers that no browser sends; those of Cloudflare (`cf-…`) and `x-forwarded-…` stand for themselves."""
@@ -212,13 +212,25 @@ class Desk:
         settle_person(hit)
         if body.get("reset") is True:
             hit.reset = True  # whoever it was has gone; what comes with this request is about somebody new
+            hit.other_cookie = self._cookies.found(site, headers.get(b"cookie", b"")).other
             return hit
-        value = body.get("visitor") if secret else cookie_in(headers.get(b"cookie", b""), cookie_name(site).encode())
-        if isinstance(value, str) and value:
-            hit.visitor_id = self._cookies.visitor_id(site, value)
-            if not hit.visitor_id:
+        if secret:
+            self._put_named(hit, body.get("visitor"))
+        elif cookie := headers.get(b"cookie"):
+            found = self._cookies.found(site, cookie)
+            hit.visitor_id, hit.stale_cookie, hit.other_cookie = found.visitor_id, found.stale, found.other
+            if found.bad and not found.visitor_id:
                 self.telemetry.count(("bad_cookies",))
         return hit
+
+    def _put_named(self, hit: Hit, value: Any) -> None:
+        """Take the visitor from the cookie value that the site's server passed on."""
+        if isinstance(value, str) and value:
+            hit.visitor_id = self._cookies.visitor_id(hit.site, value)
+            if hit.visitor_id:
+                hit.stale_cookie = self._cookies.is_old(value)
+            else:
+                self.telemetry.count(("bad_cookies",))
 
     async def decode(self, hit: Hit, items: Sequence[Any], raw: bytes, kind: str) -> Intake:
         """Return the hit's events, each good or bad on its own."""
@@ -284,22 +296,36 @@ class Desk:
         for job in jobs:
             self.count([(e.index, "", e.outcome if job.done and e.outcome else UNAVAILABLE) for e in job.envelopes])
 
-    def cookie_headers(self, intake: Intake) -> list[Header]:
-        """Return the Set-Cookie header that the answer needs: a new cookie, a renewed one, or its removal."""
+    def cookie_headers(self, intake: Intake, reader: Job | None = None) -> list[Header]:
+        """Return the Set-Cookie headers that the answer needs: a new cookie, a renewed one, or its removal.
+
+        `reader` is the job that read the profile for a decision without events.
+        """
+        hit = intake.hit
+        cookie = self._cookie(intake)
+        if cookie is None and reader is not None and hit.stale_cookie and _is_stored(reader):
+            cookie = self._cookies.header(hit.site, hit.visitor_id)
+        if cookie is None:
+            return []
+        others = self._cookies.others_expired(hit.site, _host_of(hit)) if hit.other_cookie else []
+        return [(b"set-cookie", value) for value in (cookie, *others)]
+
+    def _cookie(self, intake: Intake) -> bytes | None:
+        """Return the Set-Cookie value of the answer."""
         hit = intake.hit
         anew = next((job.cookie_id for job in intake.jobs if job.done and job.cookie_id and _kept(job)), "")
         if anew:
-            return [(b"set-cookie", self._cookies.header(hit.site, anew))]
+            return self._cookies.header(hit.site, anew)
         for job in intake.jobs:
             if job.erase_before:
-                return [(b"set-cookie", self._cookies.expired(hit.site))] if job.erased else []
+                return self._cookies.expired(hit.site) if job.erased else None
             if job.visitor.kind != "a":
                 continue
             # A new visitor whose decision did not wait for the store: the retry must be the same one.
             open_yet = bool(hit.minted) and not job.done
-            if open_yet or (job.done and (job.opened_visit or hit.minted) and _kept(job)):
-                return [(b"set-cookie", self._cookies.header(hit.site, job.visitor.id))]
-        return [(b"set-cookie", self._cookies.expired(hit.site))] if hit.reset else []
+            if open_yet or (job.done and (job.opened_visit or hit.minted or hit.stale_cookie) and _kept(job)):
+                return self._cookies.header(hit.site, job.visitor.id)
+        return self._cookies.expired(hit.site) if hit.reset else None
 
     def expired_cookie(self, hit: Hit) -> bytes:
         """Return the Set-Cookie value that takes the visitor's cookie away."""
@@ -359,6 +385,25 @@ def _decoded(item: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> Envel
 def late(outcomes: Sequence[tuple[int, str, Outcome]]) -> list[str]:
     """Return the message ids that the client is to send again after a decision at its deadline."""
     return [message_id for _, message_id, outcome in outcomes if outcome is TOO_LATE]
+
+
+def _host_of(hit: Hit) -> str:
+    """Return the host of the page, else the one that was asked for; "" for what is no name."""
+    asked = hit.headers.get(b"origin", b"").rpartition(b"/")[2] or hit.headers.get(b"host", b"")
+    host = asked.decode("latin-1").lower().partition(":")[0]
+    return host if _HOST_NAME.fullmatch(host) else ""
+
+
+def _is_stored(job: Job) -> bool:
+    """Tell whether a job has found a visitor who still allows a cookie."""
+    hit, profile = job.hit, job.profile
+    return (
+        job.done
+        and job.visitor.kind == "a"
+        and profile is not None
+        and bool(profile.revision)
+        and allows_profile(in_force(hit.signal, profile, hit.site.consent, hit.received))
+    )
 
 
 def _kept(job: Job) -> bool:

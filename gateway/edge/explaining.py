@@ -6,6 +6,7 @@ from typing import Any
 
 from personalize.explain import as_data, explain_in
 from personalize.language import Language
+from personalize.model import time_of
 from personalize.plan import Plan
 from personalize.view import View
 
@@ -30,6 +31,7 @@ def known_of(view: View) -> dict[str, Any]:
         if view.context.unread
         else {
             "first_visit": profile.first_visit,
+            "clicks": {kind: {"id": text, "time": time_of(stamp)} for kind, (stamp, text) in profile.clicks.items()},
             "traits": profile.trait_values(),
             "owns": profile.owned(),
             "consent": profile.consent[1] if profile.consent else [],

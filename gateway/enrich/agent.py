@@ -17,7 +17,8 @@ from gateway.envelope import Hit
 from personalize.model import Facts
 
 _MEMO_ENTRIES = 4096
-_MAX_LENGTH = 1024
+_MAX_LENGTH = 320
+"""What names browser, system and robot stands before that; an unseen agent costs more the longer it is."""
 _MAX_NAME = 64
 
 _TABLETS = frozenset({"iPad", "BlackBerry Playbook", "Blackberry Playbook", "Kindle", "Kindle Fire", "Kindle Fire HD",

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from gateway.identity.visitor import cookie_in
+from gateway.identity.visitor import cookies_in
 from personalize.model import PURPOSES
 
 Categories = Mapping[str, frozenset[str]]
@@ -64,8 +64,8 @@ def said_in_cookies(header: bytes, banners: Iterable[str], categories: Categorie
     said = NOTHING
     for banner in banners:
         cookie, read = BANNERS[banner]
-        if cookie in header and (value := cookie_in(header, cookie)) and len(value) <= _LONGEST_COOKIE:
-            said = together(said, read(value, header, categories))
+        if cookie in header and (values := cookies_in(header, cookie)) and len(values[0]) <= _LONGEST_COOKIE:
+            said = together(said, read(values[0], header, categories))
     return said
 
 
@@ -146,7 +146,7 @@ def _onetrust(value: str, header: bytes, categories: Categories) -> Said:
     """
     _, _, rest = f"&{value}".partition("&groups=")
     answers = _groups(rest.partition("&")[0])
-    if not cookie_in(header, b"OptanonAlertBoxClosed") or "AwaitingReconsent=true" in value:
+    if not cookies_in(header, b"OptanonAlertBoxClosed") or "AwaitingReconsent=true" in value:
         return _limit(answers, categories)
     return _answered(answers, categories)
 

@@ -105,6 +105,11 @@ def allows_profile(purposes: frozenset[str]) -> bool:
     return not purposes.isdisjoint(COLLECTING)
 
 
+def clicks_allowed(purposes: frozenset[str]) -> bool:
+    """Tell whether click ids may be kept and logged: by ads alone."""
+    return "ads" in purposes
+
+
 def allows_reading(purposes: frozenset[str]) -> bool:
     """Tell whether a decision may read the profile: by personalization alone."""
     return "personalization" in purposes

@@ -56,6 +56,10 @@ class KeyRing:
         newest = self.keys.newest
         return f"{newest}.{self._mac(self.keys.digests[newest], newest, text)}"
 
+    def is_newest(self, key_id: str) -> bool:
+        """Tell whether this is the id of the key that signs."""
+        return key_id == self.keys.newest
+
     def verifies(self, text: str, key_id: str, mac: str) -> bool:
         """Tell whether the mac was made over this text by one of the ring's keys."""
         key = self.keys.digests.get(key_id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -21,11 +22,35 @@ COOKIE = "tuttu_id"
 COOKIE_AGE_S = 400 * 86_400
 """400 days: the longest that browsers keep a cookie (RFC 6265bis, section 5.5)."""
 
+_HOST_ONLY = f"__Host-{COOKIE}"
+_LONGEST = 200
+"""A value is 45 characters long; what is far longer is not worth a signature."""
+_MOST_TRIED = 8
+"""Cookies of one name that are tried; a subdomain may plant its own beside the visitor's."""
+
 _REMEMBERED = 20_000
 
 _MISSING = Outcome(
     "rejected", Rejected.MISSING_ID, "the event names nobody: send userId or anonymousId, or the visitor's cookie"
 )
+
+
+@dataclass(slots=True, frozen=True)
+class Found:
+    """What a Cookie header says of the visitor.
+
+    `visitor_id` is "" when no cookie has a valid signature, `bad` tells whether there was one without. `stale` asks for
+    a new cookie: the valid one was signed by an older key, or has the name of the site's earlier setting. `other` tells
+    whether there is one of that other name, to be taken away with the next cookie.
+    """
+
+    visitor_id: str = ""
+    bad: bool = False
+    stale: bool = False
+    other: bool = False
+
+
+_NOTHING = Found()
 
 
 class Cookies:
@@ -49,6 +74,8 @@ class Cookies:
         known = self._verified.get((site.key, value))
         if known is not None:
             return known
+        if len(value) > _LONGEST:
+            return ""
         visitor_id, _, rest = value.partition(".")
         key_id, _, mac = rest.partition(".")
         if not self._ring.verifies(f"{site.key}\0{visitor_id}", key_id, mac):
@@ -58,35 +85,81 @@ class Cookies:
         self._verified[(site.key, value)] = visitor_id
         return visitor_id
 
+    def is_old(self, value: str) -> bool:
+        """Tell whether a valid cookie value was signed by another than the newest key."""
+        return not self._ring.is_newest(value.partition(".")[2].partition(".")[0])
+
+    def found(self, site: Site, header: bytes) -> Found:
+        """Return what a Cookie header says: the first value with a valid signature, under the site's name or the other.
+
+        Of several cookies with one name browsers send the one with the longest path first, then the oldest (RFC 6265,
+        section 5.4); a subdomain can plant such ones, but cannot sign them.
+        """
+        if COOKIE.encode() not in header:
+            return _NOTHING
+        name, other_name = cookie_names(site)
+        others = cookies_in(header, other_name.encode())
+        bad = False
+        for value in cookies_in(header, name.encode()):
+            if visitor_id := self.visitor_id(site, value):
+                return Found(visitor_id, stale=self.is_old(value), other=bool(others))
+            bad = True
+        for value in others:
+            if visitor_id := self.visitor_id(site, value):
+                return Found(visitor_id, stale=True, other=True)
+            bad = True
+        return Found(bad=bad, other=bool(others))
+
     def header(self, site: Site, visitor_id: str) -> bytes:
         """Return the Set-Cookie value that gives or renews the cookie."""
-        return f"{cookie_name(site)}={self.value(site, visitor_id)}; Max-Age={COOKIE_AGE_S}{_attributes(site)}".encode()
+        lasting = f"Max-Age={COOKIE_AGE_S}{_attributes(site.cookie_domain)}"
+        return f"{cookie_name(site)}={self.value(site, visitor_id)}; {lasting}".encode()
 
     def expired(self, site: Site) -> bytes:
         """Return the Set-Cookie value that takes the cookie away."""
-        return f"{cookie_name(site)}=; Max-Age=0{_attributes(site)}".encode()
+        return _expired(cookie_name(site), site.cookie_domain)
+
+    def others_expired(self, site: Site, host: str) -> list[bytes]:
+        """Return the Set-Cookie values that take away a cookie of the site's earlier setting.
+
+        Which domain that had is not known any more, only that it was `host` or above it; browsers ignore the others.
+        """
+        if site.cookie_domain:
+            return [_expired(_HOST_ONLY, "")]
+        labels = host.split(".")[-_MOST_TRIED:]
+        return [_expired(COOKIE, ".".join(labels[n:])) for n in range(len(labels) - 1)]
 
 
 def cookie_name(site: Site) -> str:
     """Return the cookie's name; `__Host-` binds it to the very host (RFC 6265bis, section 4.1.3)."""
-    return COOKIE if site.cookie_domain else f"__Host-{COOKIE}"
+    return cookie_names(site)[0]
 
 
-def _attributes(site: Site) -> str:
-    domain = f"; Domain={site.cookie_domain}" if site.cookie_domain else ""
-    return f"; Path=/{domain}; HttpOnly; Secure; SameSite=Lax"
+def cookie_names(site: Site) -> tuple[str, str]:
+    """Return the cookie's name, and the name that it has under the other setting, with or without a domain."""
+    return (COOKIE, _HOST_ONLY) if site.cookie_domain else (_HOST_ONLY, COOKIE)
 
 
-def cookie_in(header: bytes, name: bytes) -> str:
-    """Return the value of a cookie in a Cookie header, "" if it is not there."""
+def _attributes(domain: str) -> str:
+    return f"; Path=/{f'; Domain={domain}' if domain else ''}; HttpOnly; Secure; SameSite=Lax"
+
+
+def _expired(name: str, domain: str) -> bytes:
+    return f"{name}=; Max-Age=0{_attributes(domain)}".encode()
+
+
+def cookies_in(header: bytes, name: bytes) -> list[str]:
+    """Return the values of the cookies of this name in a Cookie header, in order, at most 8; none is empty."""
+    found: list[str] = []
     start = 0
-    while (at := header.find(name, start)) >= 0:
+    while (at := header.find(name, start)) >= 0 and len(found) < _MOST_TRIED:
         end = at + len(name)
         if header[end : end + 1] == b"=" and (at == 0 or header[at - 1 : at] in b"; "):
             stop = header.find(b";", end)
-            return header[end + 1 : stop if stop >= 0 else len(header)].strip().decode("latin-1")
+            if value := header[end + 1 : stop if stop >= 0 else len(header)].strip():
+                found.append(value.decode("latin-1"))
         start = end
-    return ""
+    return found
 
 
 def new_visitor_id() -> str:

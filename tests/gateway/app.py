@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -41,13 +41,16 @@ class App:
 
 @asynccontextmanager
 async def running(
-    store: FakeStore | None = None, sites: list[Site] | None = None, **gateway: Any
+    store: FakeStore | None = None,
+    sites: list[Site] | None = None,
+    cookie_keys: Sequence[str] = ("k" * 32,),
+    **gateway: Any,
 ) -> AsyncIterator[App]:
     """Run a gateway for the given sites; keyword arguments are settings of `[gateway]`."""
     store = store or FakeStore()
     settings = Settings.model_validate({"gateway": gateway, "site": [{"key": "demo"}]})
     app = Gateway(
-        settings, sites or [site()], ["k" * 32], "an admin token", store, Rights(store, store, store, store, clock)
+        settings, sites or [site()], cookie_keys, "an admin token", store, Rights(store, store, store, store, clock)
     )
     transport = httpx.ASGITransport(app=app.application)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:

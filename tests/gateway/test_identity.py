@@ -12,7 +12,7 @@ from gateway.errors import BadRequest
 from gateway.identity.consent import allows_profile, allows_reading, in_force, signal_of
 from gateway.identity.tokens import Tokens
 from gateway.identity.verified import proves, user_hash
-from gateway.identity.visitor import Cookies, cookie_in, cookie_name, hashed, may_be_new, new_visitor_id, visitor_of
+from gateway.identity.visitor import Cookies, cookie_name, cookies_in, hashed, may_be_new, new_visitor_id, visitor_of
 from gateway.ports import VisitorKey
 from personalize.decision import Decision
 from personalize.profiles import Profile
@@ -62,18 +62,20 @@ def test_the_cookie_is_bound_to_the_host_unless_a_domain_is_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "value"),
+    ("header", "values"),
     [
-        (b"tuttu_id=abc", "abc"),
-        (b"a=b; tuttu_id=abc; c=d", "abc"),
-        (b"xtuttu_id=no; tuttu_id=abc", "abc"),
-        (b"tuttu_idx=no", ""),
-        (b"a=tuttu_id", ""),
-        (b"", ""),
+        (b"tuttu_id=abc", ["abc"]),
+        (b"a=b; tuttu_id=abc; c=d", ["abc"]),
+        (b"xtuttu_id=no; tuttu_id=abc", ["abc"]),
+        (b"tuttu_id=one; a=b;tuttu_id=two; tuttu_id=", ["one", "two"]),
+        (b"tuttu_idx=no", []),
+        (b"a=tuttu_id", []),
+        (b"", []),
+        (b"tuttu_id=x; " * 99, ["x"] * 8),
     ],
 )
-def test_the_cookie_is_found_among_others(header: bytes, value: str) -> None:
-    assert cookie_in(header, b"tuttu_id") == value
+def test_the_cookie_is_found_among_others(header: bytes, values: list[str]) -> None:
+    assert cookies_in(header, b"tuttu_id") == values
 
 
 @pytest.mark.parametrize(

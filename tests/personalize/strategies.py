@@ -93,6 +93,8 @@ JSON_VALUES = (
 VALUES = st.sampled_from(JSON_VALUES)
 PROPERTIES = st.fixed_dictionaries({}, optional={"n": VALUES, "kind": VALUES})
 BOUGHT = pick({"product": "Insight Pro"}, {"products": [{"name": "basic"}, {"sku": ""}]}, {"products": ["x", "X"]}, {})
+BROUGHT_BY = pick({}, {}, {"page": "/x?q"}, {"came_from": "other.example/a"}, {"campaign": "autumn", "content": "b"})
+CLICKS = pick({}, {}, {}, {"gclid": "g1"}, {"gclid": "g2", "ttclid": "t1"})
 COMPANIES = st.dictionaries(pick("name", "crm id", "crm_id", "crmId", "employees"), VALUES, max_size=3)
 SAID = pick("", "", "FI", "sv", "en", "Sven")
 FACTS = st.builds(
@@ -195,10 +197,11 @@ def events(draw: st.DrawFn, at: int, message: str, fingerprint: int) -> Event:
             event.type = kind
             event.traits = draw(COMPANIES)
             event.group_id = draw(pick("g1", "g2"))
-    event.facts = Facts(country=draw(pick("", "FI", "SE")))
+    event.facts = Facts(country=draw(pick("", "FI", "SE")), **draw(BROUGHT_BY))
     event.consent = draw(st.none() | st.none() | PURPOSES)
     if draw(SELDOM):
         event.contact = (at, draw(pick("k1", "k2")), at + draw(pick(0, DAY)))
+    event.clicks = draw(CLICKS)
     return event
 
 

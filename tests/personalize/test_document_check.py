@@ -52,7 +52,11 @@ WHOLE: dict[str, Any] = {
     "w": [5, "FI", "", "Espoo", "fi", "mobile", "Firefox", "Android"],
     "b": {"a1": [[1, 20_770, 1], NOW, NOW, 0]},
     "h": ["buyer", NOW],
-    "p": [NOW, "k1", NOW],
+    "k": [NOW, "k1", NOW],
+    "p": [(NOW << 22) + 5, "/a", "www.google.com/search"],
+    "q": [(NOW << 22) + 5, "/a", "", "autumn", "news", "email", "", "b"],
+    "i": {"gclid": [(NOW << 22) + 5, "Cj0K"], "new_kind": [5, "x"]},
+    "j": NOW,
 }
 
 

@@ -43,6 +43,7 @@ def test_an_explanation_reads_as_plain_lines() -> None:
     visitor = Visitor(plan_of(RULES)).viewed("/hinta", days=14).viewed("/hinta", times=3)
     assert list(map(str, explained_lines(explained(visitor)))) == [
         "2026-11-20 10:00, 2 visits",
+        "First came 2026-11-06 10:00 to /hinta.",
         "",
         "score engagement 20, halves every 14 days  (rules.yaml:3:5)",
         "  +20 viewed /hinta*, at most twice per day: 3 times on 2 days  (rules.yaml:3:54)",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personalize import documents, profiles
+from personalize import documents
 from personalize.decide import decide
 from personalize.loader import load
 from personalize.model import Context, Event, Facts, Shown, stamp_of
@@ -241,13 +241,3 @@ def test_an_odd_list_of_owned_products_is_no_trouble(odd: object) -> None:
     assert profile.owned() == (["insight pro"] if odd == "insight pro" else [])
     context = Context(Facts(), frozenset({"analytics", "personalization"}))
     assert decide(PLAN, profile, context, ["home hero", "article footer"], NOW)
-
-
-def test_what_needs_a_purpose_goes_when_the_visitor_withdraws_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(profiles.NEEDED_PURPOSE, "ads", ("owns",))
-    before = Profile(consent=[NOW - DAY, ["ads", "analytics"]], owns={"basic": 5})
-    after = fold(PLAN, before, event(consent=["analytics"]), NOW)
-    assert (after.owns, before.owns) == ({}, {"basic": 5})
-    older = event(at=NOW - 2 * DAY, consent=["analytics"])
-    assert fold(PLAN, before, older, NOW).owns, "a choice from before the stored one takes nothing away"
-    assert fold(PLAN, before, event(consent=["ads"]), NOW).owns

@@ -117,7 +117,9 @@ def test_merging_leaves_both_as_they_were(a: Profile, b: Profile) -> None:
 def filled() -> Profile:
     """Return a profile with something in every field that is stored."""
     return Profile(
-        erased=5, first_visit=6, floor=TODAY - 90, visits=[1, 2, NOW // 1000 - 9, NOW // 1000],
+        erased=5, first_visit=6, first=[stamp_of(6, 1), "/a"], last=[stamp_of(7, 2), "/b", "", "autumn"],
+        clicks={"gclid": [stamp_of(7, 2), "x"]}, ads_refused=6,
+        floor=TODAY - 90, visits=[1, 2, NOW // 1000 - 9, NOW // 1000],
         matchers={"QQQQQQ": [2, TODAY, 2]}, unnamed={"QQQQQQ": TODAY}, traits=[[9, {"plan": "pro"}]], owns={"basic": 4},
         consent=[7, ["ads"]], company=[8, "g", {"name": "Acme"}], user=[3, "u"],
         seen=[4, "FI", "", "", "", "", "", ""], blocks={"a0": [[1, TODAY, 1], 0, 5, 0]}, furthest=["Trial", 7],

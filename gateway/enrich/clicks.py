@@ -1,0 +1,60 @@
+"""Click ids in addresses: read where `ads` is allowed, and taken out of what is logged where it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.enrich.campaign import parameters
+from gateway.enrich.page import address_of
+from personalize.clicks import KINDS
+
+LINK = "tuttu"
+"""The parameter of our own e-mail links. It recognizes a contact, so it is never logged."""
+
+_ID = re.compile(r"[A-Za-z0-9_.~-]{1,300}")
+"""Unreserved characters (RFC 3986, section 2.3); the networks' ids have at most some 200 of them."""
+
+_HINTS = (b"id=", b"id%3")
+_LINK_HINTS = (b"tuttu=", b"tuttu%3")
+"""One of these is in every such parameter: looking for them costs far less than looking for the pattern."""
+
+
+def clicks_of(context: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, str]:
+    """Return the click ids in the address of an event's page, by kind; of one kind the first."""
+    found: dict[str, str] = {}
+    for name, value in parameters(address_of(context, properties)):
+        if name in KINDS and name not in found and _ID.fullmatch(value):
+            found[name] = value
+    return found
+
+
+def without_clicks(entry: bytes, *, ads: bool) -> bytes:
+    """Return a log entry (JSON) whose addresses lack our link parameter and, unless `ads` are allowed, click ids.
+
+    Wherever the address stands: as page or referrer, in a field of the site's own, inside of another address.
+    """
+    if not ads and (_HINTS[0] in entry or _HINTS[1] in entry):
+        return _ANY.sub(_closed, entry)
+    return _OURS.sub(_closed, entry) if _LINK_HINTS[0] in entry or _LINK_HINTS[1] in entry else entry
+
+
+def _pattern(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    """Return the pattern of such parameters in a row; in an address inside of another its signs are %-encoded."""
+    sign = r'[^&;#"\\\s%]'
+    value = rf"{sign}*(?:%(?!26|23|3[Bb]){sign}*)*"
+    parameter = rf"(?:{'|'.join(names)})(?:=|%3[Dd]){value}"
+    # It begins with a set of signs, which `re` looks for much faster than for alternatives.
+    before, between = r'[?&;#"%](?:(?<=%)(?:3[Ff]|26|23|3[Bb]))?', "(?:[&;]|%26|%3[Bb])"
+    return re.compile(f"({before}){parameter}(?:{between}{parameter})*({between})?".encode())
+
+
+def _closed(found: re.Match[bytes]) -> bytes:
+    """Return what stays of the signs around the parameters: the first one if something follows, or a quote."""
+    before: bytes = found[1]
+    return before if found[2] or before == b'"' else b""
+
+
+_OURS = _pattern((LINK,))
+_ANY = _pattern((*KINDS, LINK))
