@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import IO
 
 BROWSER = "tests/browser"
@@ -24,8 +23,9 @@ def main(args: Sequence[str]) -> int:
     """Run both, and return 0 or what pytest returned for a part that did not pass."""
     colour = ["--color=yes"] if sys.stdout.isatty() else []
     # Each part has a cache of its own: the one that ends last would else forget the other's failures.
-    in_browser = [*PYTEST, *colour, "-o", f"cache_dir=.pytest_cache/{Path(BROWSER).name}", BROWSER, *args]
-    # An unset one means yes: a gateway's two processes would compile their modules anew at each of many starts.
+    cache = [] if any("no:cacheprovider" in arg for arg in args) else ["-o", "cache_dir=.pytest_cache/browser"]
+    in_browser = [*PYTEST, *colour, *cache, BROWSER, *args]
+    # Where bytecode may not be written, each of the many gateways would compile all its modules again, twice.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as told:
         # In a process group of its own a Ctrl-C reaches it once, by us: a second one would break off its cleaning up.
