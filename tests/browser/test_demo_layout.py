@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Route, ViewportS
 from gateway.demo import site
 from personalize.loader import load
 from tests.browser.demo_site import HERO, PHONE, allow_all, read
-from tests.browser.pages import Watched
+from tests.browser.pages import PATIENT, Watched
 from tests.integration.process import Gateway
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +70,7 @@ async def test_no_block_of_the_rules_moves_the_page(
     chromium: Browser, gateway: Gateway, language: str, front: str, article: str
 ) -> None:
     context = await chromium.new_context(viewport=PHONE)
+    await context.add_init_script(PATIENT)
     answer: dict[str, Any] = {}
 
     async def decide(route: Route) -> None:
