@@ -18,10 +18,8 @@ setup: $(VENV)/.dev  ## only the set-up, into .venv/
 run: $(VENV)/.run  ## the gateway with its own store, the demo rules and the demo site on http://127.0.0.1:8080
 	@$(BIN)/tuttu serve --data data --rules rules $(ARGS)
 
-# The browser's tests share one loop and have a process of their own; 5 means that ARGS chose none of a part.
 test: $(VENV)/.dev $(VENV)/.clients $(VENV)/.sdk $(VENV)/.programs  ## every test; ARGS="-k name" chooses some
-	@$(BIN)/pytest --ignore tests/browser $(ARGS) || [ $$? = 5 ]
-	@$(BIN)/pytest tests/browser $(ARGS) || [ $$? = 5 ]
+	@$(BIN)/python tests/run.py $(ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check

@@ -71,8 +71,20 @@ async def watched(context: BrowserContext) -> AsyncIterator[Watched]:  # asynchr
     found.check()
 
 
-@pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[Gateway]:
-    """Yield a gateway of its own with the demo's rules and the demo site."""
-    with Gateway(tmp_path / "data", "--rules", str(ROOT / "rules")) as running:
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Yield the one gateway with the demo's rules and the demo site; each test is another visitor of it."""
+    with demo_gateway(tmp_path_factory.mktemp("demo")) as running:
         yield running
+
+
+@pytest.fixture
+def own_gateway(tmp_path: Path) -> Iterator[Gateway]:
+    """Yield such a gateway for one test, which restarts it or looks at all that it keeps."""
+    with demo_gateway(tmp_path) as running:
+        yield running
+
+
+def demo_gateway(folder: Path) -> Gateway:
+    """Return a gateway that takes its time: a busy machine often decides too late to use the profile."""
+    return Gateway(folder / "data", "--rules", str(ROOT / "rules"), env={"TUTTU_DECIDE_DEADLINE_MS": "5000"})

@@ -11,6 +11,9 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Page, Route, We
 STRICT = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'"
 """A content security policy as strict as it gets for a page with scripts of its own origin."""
 
+PATIENT = "{ const wait = setTimeout; window.setTimeout = (act, ms) => wait(act, ms == 300 ? 9000 : ms) }"
+"""A script for a page whose slots wait 9 s instead of 300 ms for their answer: on a busy machine it may come late."""
+
 
 class Watched:
     """Collects uncaught errors and console errors of all pages of a context."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Route, ViewportS
 from gateway.demo import site
 from personalize.loader import load
 from tests.browser.demo_site import HERO, PHONE, allow_all, read
-from tests.browser.pages import Watched
+from tests.browser.pages import PATIENT, Watched
 from tests.integration.process import Gateway
 
 ROOT = Path(__file__).parents[2]
@@ -34,13 +34,6 @@ SHIFT = """() => new Promise((done) => requestAnimationFrame(() => requestAnimat
   window.shift = 0;
 })))"""
 DECIDE = "async () => (await import('/tuttu.js')).tuttu.decide()"
-
-
-@pytest.fixture(scope="module")
-def site_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """Yield one gateway for all tests of this file: they look at pages, and leave nothing that another would see."""
-    with Gateway(tmp_path_factory.mktemp("layout") / "data", "--rules", str(ROOT / "rules")) as running:
-        yield running
 
 
 def blocks(placement: str, language: str) -> dict[str, Mapping[str, Any]]:
@@ -74,9 +67,10 @@ async def _fill(page: Page, answer: dict[str, Any], placement: str, name: str, c
 
 @pytest.mark.parametrize(("language", "front", "article"), TWO_LANGUAGES, ids=["fi", "en"])
 async def test_no_block_of_the_rules_moves_the_page(
-    chromium: Browser, site_gateway: Gateway, language: str, front: str, article: str
+    chromium: Browser, gateway: Gateway, language: str, front: str, article: str
 ) -> None:
     context = await chromium.new_context(viewport=PHONE)
+    await context.add_init_script(PATIENT)
     answer: dict[str, Any] = {}
 
     async def decide(route: Route) -> None:
@@ -91,7 +85,7 @@ async def test_no_block_of_the_rules_moves_the_page(
             await page.set_viewport_size(size)
             default, default_content = list(contents.items())[-1 if placement == "home hero" else 0]
             answer.update(_decision(placement, default, default_content))
-            await page.goto(f"{site_gateway.public}/demo/{path}")
+            await page.goto(f"{gateway.public}/demo/{path}")
             await expect(slot).to_have_attribute("data-tuttu-block", default)
             await page.evaluate(WATCH)
             await slot.scroll_into_view_if_needed()
@@ -106,7 +100,7 @@ async def test_no_block_of_the_rules_moves_the_page(
     await context.close()
 
 
-async def test_no_page_is_wider_than_its_window(chromium: Browser, site_gateway: Gateway) -> None:
+async def test_no_page_is_wider_than_its_window(chromium: Browser, gateway: Gateway) -> None:
     context = await chromium.new_context()
 
     async def nothing(route: Route) -> None:
@@ -115,7 +109,7 @@ async def test_no_page_is_wider_than_its_window(chromium: Browser, site_gateway:
     await context.route(re.compile(r"/(tuttu|main)\.js$"), nothing)  # this is about the style sheets alone
     page = await context.new_page()
     for path in PAGES:
-        answer = await page.goto(f"{site_gateway.public}/demo/{path}")
+        answer = await page.goto(f"{gateway.public}/demo/{path}")
         assert answer, path
         assert answer.ok, path
         for width in (360, 1199, 1200, 1600):
@@ -126,12 +120,12 @@ async def test_no_page_is_wider_than_its_window(chromium: Browser, site_gateway:
 
 
 async def test_the_banner_covers_neither_the_heros_button_nor_the_panel(
-    context: BrowserContext, site_gateway: Gateway, watched: Watched
+    context: BrowserContext, gateway: Gateway, watched: Watched
 ) -> None:
     page = await context.new_page()
     for size in DESKTOPS:
         await page.set_viewport_size(size)
-        await page.goto(f"{site_gateway.public}/demo/")
+        await page.goto(f"{gateway.public}/demo/")
         await expect(page.locator(".banner")).to_be_visible()
         button, banner, panel = [await _box(page, name) for name in (f"{HERO} .button", ".banner", ".panel")]
         assert button["y"] + button["height"] <= banner["y"]
@@ -145,10 +139,10 @@ async def _box(page: Page, selector: str) -> dict[str, float]:
 
 
 async def test_everything_is_within_the_keyboards_reach(
-    context: BrowserContext, site_gateway: Gateway, watched: Watched
+    context: BrowserContext, gateway: Gateway, watched: Watched
 ) -> None:
     page = await context.new_page()
-    await read(page, site_gateway, "")
+    await read(page, gateway, "")
     await page.keyboard.press("Tab")
     await expect(page.locator(".skip")).to_be_focused()
     await expect(page.locator(".skip")).to_be_in_viewport()
@@ -171,10 +165,10 @@ async def test_everything_is_within_the_keyboards_reach(
     await expect(page.locator(".panel")).to_be_focused()
 
 
-async def test_without_javascript_the_site_can_be_read(chromium: Browser, site_gateway: Gateway) -> None:
+async def test_without_javascript_the_site_can_be_read(chromium: Browser, gateway: Gateway) -> None:
     context = await chromium.new_context(java_script_enabled=False)
     page = await context.new_page()
-    await page.goto(f"{site_gateway.public}/demo/")
+    await page.goto(f"{gateway.public}/demo/")
     await expect(page.get_by_role("heading", level=1)).to_be_visible()
     for selector in (".panel", ".banner", ".panel-tab"):
         await expect(page.locator(selector)).to_be_hidden()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser, BrowserContext, Route, expect
 
 from tests.browser.demo_site import (
@@ -23,32 +20,23 @@ from tests.browser.demo_site import (
     title_of,
 )
 from tests.browser.pages import Watched, cookie_of
+from tests.browser.web_clients import Stored
 from tests.integration.process import Gateway, eventually
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[Gateway]:
-    """Yield a gateway that takes its time: a busy machine often decides too late to use the profile."""
-    patient = {"TUTTU_DECIDE_DEADLINE_MS": "5000"}
-    with Gateway(tmp_path / "data", "--rules", str(ROOT / "rules"), env=patient) as running:
-        yield running
 
 
 async def test_interest_in_prices_brings_the_demo_and_a_dismissal_the_next_block(
-    context: BrowserContext, chromium: Browser, gateway: Gateway, watched: Watched
+    context: BrowserContext, chromium: Browser, own_gateway: Gateway, watched: Watched
 ) -> None:
     page = await context.new_page()
-    await read(page, gateway, "")
+    await read(page, own_gateway, "")
     assert await title_of(page) == "Näe se yksi luku, jolla on tänään väliä"
     await expect_panel(page, won_home_hero="welcome", temperature="cold", who="Tuntematon kävijä")
     await allow_all(page)
     assert await cookie_of(page)
     for _ in range(3):
-        await read(page, gateway, "hinnoittelu")
-    await read(page, gateway, "tuotteet/raportointi")
-    await expect_hero(page, gateway, "book a demo")
+        await read(page, own_gateway, "hinnoittelu")
+    await read(page, own_gateway, "tuotteet/raportointi")
+    await expect_hero(page, own_gateway, "book a demo")
     assert await title_of(page) == "Hei, nähdäänkö Insight toiminnassa?"
     assert await page.get_attribute(f"{HERO} .button", "href") == "/demo/esittely"
     await expect_panel(page, won_home_hero="book a demo", temperature="warm", stage="comparison")
@@ -62,23 +50,23 @@ async def test_interest_in_prices_brings_the_demo_and_a_dismissal_the_next_block
     async with page.expect_response(answered):
         await page.click("[data-tuttu-dismiss]")
     await expect(page.locator(HERO)).to_have_attribute("data-tuttu-block", re.compile("^(comparison guide)?$"))
-    await expect_hero(page, gateway, "comparison guide")
+    await expect_hero(page, own_gateway, "comparison guide")
     await expect_panel(page, won_home_hero="comparison guide", fold_home_hero="book a demo Lepää")
     await expect(page.locator(".panel-body")).not_to_contain_text(re.compile("Needs|Stands after|lacks|missing|viewed"))
 
     stranger = await chromium.new_context(locale="fi-FI", viewport={"width": 1280, "height": 900})
     try:
         other = await stranger.new_page()
-        await read(other, gateway, "")
+        await read(other, own_gateway, "")
         await allow_all(other)
         await expect_panel(other, who="Uusi kävijä", won_home_hero="welcome", temperature="cold")
         assert await title_of(other) == "Näe se yksi luku, jolla on tänään väliä"
     finally:
         await stranger.close()
 
-    gateway.stop()
-    gateway.start()
-    await expect_hero(page, gateway, "comparison guide")
+    own_gateway.stop()
+    own_gateway.start()
+    await expect_hero(page, own_gateway, "comparison guide")
     await expect_panel(page, score_engagement="19", won_home_hero="comparison guide")
 
 
@@ -108,50 +96,50 @@ async def test_on_a_phone_and_in_english(chromium: Browser, gateway: Gateway) ->
 
 
 async def test_before_an_answer_and_after_a_refusal_nothing_is_kept(
-    context: BrowserContext, gateway: Gateway, watched: Watched
+    context: BrowserContext, own_gateway: Gateway, watched: Watched
 ) -> None:
     page = await context.new_page()
-    await read(page, gateway, "")
-    before = keys_of(gateway)
+    await read(page, own_gateway, "")
+    before = keys_of(own_gateway)
     await expect_panel(page, consent="\N{EN DASH} kohdentaminen", who="Tuntematon kävijä")
     await expect(page.locator(".standing .note")).to_contain_text("Et ole vielä vastannut")
     async with page.expect_response(answered):
         await page.click('.banner [data-consent="none"]')
     await expect(page.locator(".standing .note")).to_contain_text("Ei lupaa kohdentamiseen")
     for path in ("hinnoittelu", "hinnoittelu", "tuotteet/raportointi"):
-        await page.goto(f"{gateway.public}/demo/{path}")
+        await page.goto(f"{own_gateway.public}/demo/{path}")
         await expect(page.locator(".banner")).to_be_hidden()
         await expect_panel(page, won_home_hero="welcome")
-    await page.goto(f"{gateway.public}/demo/")
+    await page.goto(f"{own_gateway.public}/demo/")
     assert await shown_hero(page) in {"", "welcome"}
     assert await context.cookies() == []
-    assert keys_of(gateway) == before
-    assert gateway.log() == []
+    assert keys_of(own_gateway) == before
+    assert own_gateway.log() == []
 
 
 async def test_a_withdrawal_leaves_only_the_tombstone(
-    context: BrowserContext, gateway: Gateway, watched: Watched
+    context: BrowserContext, own_gateway: Gateway, watched: Watched
 ) -> None:
     page = await context.new_page()
-    await read(page, gateway, "")
+    await read(page, own_gateway, "")
     await allow_all(page)
     for _ in range(2):
-        await read(page, gateway, "hinnoittelu")
-    await expect_hero(page, gateway, "book a demo")
+        await read(page, own_gateway, "hinnoittelu")
+    await expect_hero(page, own_gateway, "book a demo")
     visitor = "a:" + (await cookie_of(page)).partition(".")[0]
-    assert gateway.log()
+    assert own_gateway.log()
     await page.wait_for_timeout(1200)  # the hero was seen for a second, so its showing is on its way
     await page.click('[data-scenario="erase"]')
     await expect(page.locator(".standing .note")).to_contain_text("Ei lupaa kohdentamiseen")
     await expect_panel(page, won_home_hero="welcome", consent="\N{EN DASH} tilastot")
     await expect(page.locator(HERO)).to_have_attribute("data-tuttu-block", re.compile("^(welcome)?$"))
     assert await context.cookies() == []
-    eventually(lambda: not gateway.log(), 10)
-    tombstone = gateway.profile(visitor)
+    eventually(lambda: not own_gateway.log(), 10)
+    tombstone = own_gateway.profile(visitor)
     assert tombstone.erased
     kept = (tombstone.matchers, tombstone.visits, tombstone.traits, tombstone.blocks, tombstone.seen)
     assert not any(kept)
-    assert [key for key in keys_of(gateway) if ":m:" in key] == []
+    assert [key for key in keys_of(own_gateway) if ":m:" in key] == []
 
 
 async def test_a_choice_can_be_changed_later(context: BrowserContext, gateway: Gateway, watched: Watched) -> None:
@@ -206,6 +194,7 @@ async def test_owners_of_pro_are_not_sold_pro(context: BrowserContext, gateway: 
 
 
 async def test_asking_for_a_demo_counts(context: BrowserContext, gateway: Gateway, watched: Watched) -> None:
+    stored = Stored(gateway)
     page = await context.new_page()
     await page.goto(f"{gateway.public}/demo/en/prices")
     await allow_all(page)
@@ -219,9 +208,9 @@ async def test_asking_for_a_demo_counts(context: BrowserContext, gateway: Gatewa
     await page.click("form.card .button")
     await expect(page.locator(".thanks")).to_contain_text("nobody will really call")
     await expect_panel(page, stage="purchase", score_engagement="+40 did demo requested")
-    events = [entry for entry in map(str, gateway.log()) if "demo requested" in entry or "Content Converted" in entry]
-    assert len(events) == 2
-    assert not [entry for entry in map(str, gateway.log()) if "Aino" in entry or "aino@" in entry]
+    entries = [str(entry) for entry in stored.entries()]
+    assert len([entry for entry in entries if "demo requested" in entry or "Content Converted" in entry]) == 2
+    assert not [entry for entry in entries if "Aino" in entry or "aino@" in entry]
 
 
 async def test_the_panel_stays_useful_when_the_gateway_keeps_its_reasons(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
-from tests.browser.pages import Watched
+from tests.browser.pages import PATIENT, Watched
 from tests.integration.process import Gateway
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
@@ -69,8 +69,6 @@ async def test_the_page_of_the_readme_offers_a_call_after_two_looks_at_the_price
 
 async def open_page(page: Page, address: str) -> None:
     """Open a page and stay until the gateway has answered; slots wait for a busy machine."""
-    await page.add_init_script(
-        "{ const wait = setTimeout; window.setTimeout = (act, ms) => wait(act, ms == 300 ? 9000 : ms) }"
-    )
+    await page.add_init_script(PATIENT)
     async with page.expect_response(lambda response: "/v1/" in response.url, timeout=SLOW_MS):
         await page.goto(address)

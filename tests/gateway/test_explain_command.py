@@ -1,4 +1,4 @@
-"""`tuttu rules explain` as a process: whose visitor, in which language, in which form, and what is wrong usage."""
+"""`tuttu rules explain`: whose visitor, in which language, in which form, and what is wrong usage."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from personalize.decision import Because
 from personalize.language import LANGUAGES
 from personalize.profiles import Profile
 from tests.fakes.visitor import plan_of
+from tests.gateway.command import ROOT, tuttu
 
-ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tests" / "vectors" / "rules-example"
 DISMISSED = "a dismissed demo rests two weeks"
 RESTS = "Lepää 1.12.2026 klo 10.00 asti, koska kävijä sulki sen 3 päivää sitten."
@@ -36,10 +36,14 @@ events: [{3 days ago: dismissed book a demo}, {2 days ago: viewed /hinnoittelu}]
 
 
 def explain(*args: str | Path, given: str | bytes = b"") -> subprocess.CompletedProcess[str]:
+    return tuttu(*args, given=given)
+
+
+def in_a_process(*args: str | Path, given: bytes = b"") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "gateway", *map(str, args)]
     done = subprocess.run(
         command,
-        input=given.encode() if isinstance(given, str) else given,
+        input=given,
         capture_output=True,
         cwd=ROOT,
         timeout=60,
@@ -52,7 +56,7 @@ def explain(*args: str | Path, given: str | bytes = b"") -> subprocess.Completed
 
 def test_a_tests_visitor_is_explained_in_finnish() -> None:
     asked = ("--test", DISMISSED.upper(), "--language", "fi", "--time-zone", "Europe/Helsinki")
-    shown = explain("rules", "explain", EXAMPLE, *asked)
+    shown = in_a_process("rules", "explain", EXAMPLE, *asked)
     assert (shown.returncode, shown.stderr) == (0, "")
     lines = shown.stdout.splitlines()
     assert lines[:2] == [f"testi {DISMISSED}", "  20.11.2026 klo 10.00, 4 käyntiä"]
@@ -248,7 +252,7 @@ def test_what_a_browser_sent_does_nothing_to_a_terminal_and_forges_no_line() -> 
     name = {"name": HOSTILE, "domain": HOSTILE, "industry": HOSTILE}
     stored = document(t=[[1, {"plan": HOSTILE, "owns": [HOSTILE]}]], g=[1, HOSTILE, name])
     asked = ("--visitor", "-", "--time-zone", "UTC")
-    piped = explain("rules", "explain", EXAMPLE, *asked, given=stored).stdout
+    piped = in_a_process("rules", "explain", EXAMPLE, *asked, given=stored).stdout
     assert "\\x1b]0;owned\\x07\\x1b[2J\\x9bbasi\\x0d\\x0a    won  upgrade" in piped
     assert not OBEYED.search(piped)
     coloured = on_a_terminal(*asked, env={}, given=stored)
@@ -323,8 +327,8 @@ def test_a_file_whose_name_is_no_utf_8_is_a_visitor_too(tmp_path: Path) -> None:
     file = tmp_path / os.fsdecode(b"\xff.json")
     file.write_bytes(document())
     asked = ("rules", "explain", EXAMPLE, "--time-zone", "UTC", "--visitor", file)
-    assert explain(*asked).stdout.startswith(f"visitor {tmp_path}/\\udcff.json\n")
-    (one,) = orjson.loads(explain(*asked, "--format", "json").stdout)
+    assert in_a_process(*asked).stdout.startswith(f"visitor {tmp_path}/\\udcff.json\n")
+    (one,) = orjson.loads(in_a_process(*asked, "--format", "json").stdout)
     assert one["visitor"] == f"{tmp_path}/\\udcff.json"
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.gateway.command import ROOT, tuttu
+
 EXAMPLE = ROOT / "tests" / "vectors" / "rules-example"
 INACTIVE = (
     "experiment demo wording 2026-11",
@@ -20,21 +21,25 @@ INACTIVE = (
 
 
 def rules(*args: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return tuttu("rules", *args, cwd=cwd)
+
+
+def in_a_process(*args: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "gateway", "rules", *map(str, args)]
     return subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, timeout=60, check=False, env={"PYTHONPATH": str(ROOT)}
+        command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False, env={"PYTHONPATH": str(ROOT)}
     )
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Helsinki"])
 def test_the_reference_rules_are_good_and_pass(zone: str) -> None:
-    checked = rules("check", EXAMPLE, "--time-zone", zone)
+    checked = in_a_process("check", EXAMPLE, "--time-zone", zone)
     assert (checked.returncode, checked.stderr) == (0, "")
     assert checked.stdout.splitlines()[2:] == [
         f"not yet active, checked only: {', '.join(INACTIVE)}",
         "4 files, 2 scores, 2 interests, 5 segments, 2 placements, 4 tests: good, 2 warnings",
     ]
-    tested = rules("test", EXAMPLE, "--time-zone", zone)
+    tested = in_a_process("test", EXAMPLE, "--time-zone", zone)
     assert tested.returncode == 0
     assert tested.stdout.splitlines()[-1] == "4 tests: good"
 

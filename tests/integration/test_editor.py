@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,18 +14,17 @@ import pytest
 from gateway.commands.schema import FILE, schema_of
 from personalize.loader import load
 from tests.fakes.rule_words import NAMES, Place, places
+from tests.gateway.command import ROOT, tuttu
 from tests.integration.editor import Editor, Found
 from tests.personalize.test_schema import KNOWN
 
-ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tests" / "vectors" / "rules-example"
 LINE = "# yaml-language-server: $schema=.schema/rules.json\n"
 DEEPER = LINE.replace(".schema", "../.schema")
 
 
 def written(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gateway", "rules", "schema", str(folder), *options]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    return tuttu("rules", "schema", folder, *options)
 
 
 @pytest.fixture(scope="module")

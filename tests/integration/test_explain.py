@@ -18,9 +18,9 @@ from gateway.identity.visitor import hashed
 from gateway.ports import VisitorKey
 from gateway.store import keys
 from gateway.store.folder import socket_path
+from tests.gateway.command import ROOT, tuttu
 from tests.integration.process import Gateway
 
-ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tests" / "vectors" / "rules-example"
 
 
@@ -31,8 +31,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 def explain(gateway: Gateway, *args: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return tuttu("explain", "--data", data or gateway.data, *args, cwd=gateway.data.parent)
+
+
+def in_a_process(gateway: Gateway, *args: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "gateway", "explain", "--data", str(data or gateway.data), *args],
+        [sys.executable, "-m", "gateway", "explain", "--data", str(gateway.data), *args],
         capture_output=True,
         text=True,
         cwd=gateway.data.parent,
@@ -55,7 +59,7 @@ def a_visitor(gateway: Gateway) -> str:
 def test_a_real_visitor_is_explained_by_the_rules_that_are_live(gateway: Gateway) -> None:
     cookie = a_visitor(gateway)
     before = gateway.profile(f"a:{cookie.partition('.')[0]}")
-    shown = explain(gateway, cookie)
+    shown = in_a_process(gateway, cookie)
     assert (shown.returncode, shown.stderr) == (0, "")
     lines = shown.stdout.splitlines()
     version = httpx.get(f"{gateway.internal}/rules").json()["sites"]["demo"]["version"]
@@ -151,7 +155,7 @@ def test_what_cannot_be_explained_is_said_with_what_to_do(gateway: Gateway, tmp_
     assert "secret" not in address.stderr
     assert "unix:///path/to/socket, redis://" in address.stderr
     for name in ("\udcff", "known:\udcff"):
-        no_text = explain(gateway, name)
+        no_text = in_a_process(gateway, name)
         assert (no_text.returncode, no_text.stdout) == (2, "")
         assert no_text.stderr == (
             "tuttu explain: the visitor's name is not written in UTF-8; a cookie's value and a user id are\n"

@@ -22,14 +22,15 @@ IN_FLIGHT = 40
 Pair = tuple[Gateway, Gateway]
 
 
-@pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
-    """Two gateways that share secrets and the first one's store."""
-    with Gateway(tmp_path / "data", "--rules", str(RULES)) as first:
-        other = tmp_path / "other"
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Two gateways that share secrets and the first one's store, for all tests of this file; each has a new visitor."""
+    folder = tmp_path_factory.mktemp("races")
+    with Gateway(folder / "data", "--rules", str(RULES)) as first:
+        other = folder / "other"
         other.mkdir()
-        (other / "secrets.toml").write_bytes((tmp_path / "data" / "secrets.toml").read_bytes())
-        url = f"unix://{socket_path(tmp_path / 'data' / 'store')}"
+        (other / "secrets.toml").write_bytes((folder / "data" / "secrets.toml").read_bytes())
+        url = f"unix://{socket_path(folder / 'data' / 'store')}"
         with Gateway(other, "--rules", str(RULES), "--redis", url) as second:
             yield first, second
 
