@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gateway.companies import Companies
 from gateway.edge.cors import Cors
 from gateway.edge.desk import Desk
 from gateway.edge.hot import FrontDoor
@@ -85,10 +86,12 @@ class Gateway:
             patience_ms=settings.gateway.store_deadline_ms,
             clock=clock,
         )
+        self.companies = Companies(store, cached=settings.gateway.cached_visitors // 4, clock=clock)
         self._desk = Desk(
             sites=sites,
             settings=settings.gateway,
             visitors=self.visitors,
+            companies=self.companies,
             cookies=Cookies(cookie_keys),
             tokens=Tokens(cookie_keys),
             cors=Cors(sites),

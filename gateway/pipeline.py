@@ -18,12 +18,12 @@ from gateway.enrich import enriched
 from gateway.envelope import DUPLICATE, ERASED, NO_CONSENT, STORED, TOO_HOT, Envelope, Hit, Outcome
 from gateway.identity.consent import allows_profile, allows_reading, in_force
 from gateway.identity.tokens import Tokens
-from gateway.identity.visitor import visitor_of
+from gateway.identity.visitor import about_company, company_key, visitor_of
 from gateway.ports import VisitorKey
 from personalize.decide import decide
 from personalize.marks import Marks
 from personalize.model import Context, Event
-from personalize.profiles import REACTIONS, Profile, fold
+from personalize.profiles import REACTIONS, Profile, fold, fold_company
 from personalize.receipts import packed
 from personalize.stages import nothing_later, with_stage
 
@@ -41,6 +41,9 @@ def put_visitor(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None
     """Settle whose event it is, or reject one that names nobody."""
     if hit.minted:
         envelope.visitor = VisitorKey(hit.site.key, "a", hit.minted)
+        return None
+    if about_company(hit, envelope.event, envelope.anonymous_id):
+        envelope.visitor = company_key(hit.site.key, envelope.event.group_id)
         return None
     found = visitor_of(hit, envelope.event.user_id, envelope.anonymous_id)
     if isinstance(found, Outcome):
@@ -60,7 +63,7 @@ def put_facts(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
 
 def put_consent(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
     """Let the choice that came with the request travel with the event."""
-    if hit.signal is not None:
+    if hit.signal is not None and not _is_company(envelope.visitor):
         envelope.event.consent = _in_order(hit.signal)
     return None
 
@@ -123,7 +126,7 @@ class Round:
 
     def apply(self, hit: Hit, envelopes: Sequence[Envelope]) -> None:
         """Run one hit's events through APPLICATION; every envelope has its outcome afterwards."""
-        forward_only = hit.plan.stages.forward_only
+        forward_only = hit.plan.stages.forward_only and not _is_company(self.visitor)
         stored = None
         for envelope in envelopes:
             envelope.outcome = STORED
@@ -147,8 +150,14 @@ class Round:
         self.profile = with_stage(hit.plan, self.profile, context, now)
 
 
+def _is_company(visitor: VisitorKey | None) -> bool:
+    return visitor is not None and visitor.kind == "g"
+
+
 def drop_no_consent(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
-    """Keep nothing without analytics and without personalization."""
+    """Keep nothing without analytics and without personalization; a company is no person and allows nothing."""
+    if _is_company(r.visitor):
+        return None
     r.consent = in_force(hit.signal, r.profile, hit.site.consent, envelope.event.time)
     return None if allows_profile(r.consent) else NO_CONSENT
 
@@ -187,7 +196,8 @@ def put_entry(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
 
 def put_fold(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
     """Fold the event into the profile and mark its message."""
-    r.profile = fold(hit.plan, r.profile, envelope.event, r.now)
+    event = envelope.event
+    r.profile = fold_company(r.profile, event) if _is_company(r.visitor) else fold(hit.plan, r.profile, event, r.now)
     r.fingerprints[envelope.fingerprint] = None
     return None
 

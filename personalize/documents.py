@@ -33,6 +33,7 @@ _FIELDS = (
     ("w", "seen"),
     ("b", "blocks"),
     ("h", "furthest"),
+    ("e", "member"),
 )
 _KEYS = tuple(key for key, _ in _FIELDS)
 _VALUES = attrgetter(*(name for _, name in _FIELDS))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.companies import Companies
 from gateway.edge.cors import Cors
 from gateway.edge.deadlines import Deadlines
 from gateway.edge.notices import Notices
@@ -25,6 +26,7 @@ from gateway.identity.consent import allows_profile, in_force, signal_of
 from gateway.identity.tokens import Tokens
 from gateway.identity.visitor import (
     Cookies,
+    about_company,
     claims_of,
     cookie_in,
     cookie_name,
@@ -85,6 +87,7 @@ class Desk:
         sites: Sequence[Site],
         settings: GatewaySettings,
         visitors: Visitors,
+        companies: Companies,
         cookies: Cookies,
         tokens: Tokens,
         cors: Cors,
@@ -101,6 +104,7 @@ class Desk:
         self.telemetry = telemetry
         self.clock = clock
         self.visitors = visitors
+        self.companies = companies
         self.notices = Notices()
         self.deadlines = Deadlines(settings.body_deadline_s)
         self._cookies = cookies
@@ -225,7 +229,8 @@ class Desk:
                 key = VisitorKey(hit.site.key, "a", hit.visitor_id)
                 intake.jobs = [Job(hit, key, [], erase_before=hit.received, decided=collected)]
             return
-        if envelopes and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
+        of_people = [e for e in envelopes if not about_company(hit, e.event, e.anonymous_id)]
+        if of_people and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
             hit.minted = new_visitor_id()
         arrive(hit, envelopes, self.tokens)
         groups: dict[VisitorKey, list[Envelope]] = {}

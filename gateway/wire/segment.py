@@ -136,6 +136,7 @@ def decode_event(raw: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> En
         group_id=_text(raw.get("groupId")),
         properties=properties,
         traits=raw.get("traits") or _context_traits(kind, context),
+        vouched=hit.secret,
         browser=not _speaks_for_itself(hit, raw) and not _from_server(raw, context),
     )
     return Envelope(index, raw, event, fingerprint, _text(raw.get("anonymousId")), timestamp, clamped)
@@ -175,7 +176,7 @@ def _shape_problem(raw: Mapping[str, Any]) -> Outcome | None:
     """
     for name in _IDS:
         value = raw.get(name)
-        if value not in _ABSENT and (outcome := _bad_id(name, value)):
+        if value not in _ABSENT and (outcome := bad_id(name, value)):
             return outcome
     for name in _OBJECTS:
         if not isinstance(raw.get(name) or {}, dict):
@@ -199,7 +200,8 @@ def _kind_problem(kind: Any, raw: Mapping[str, Any]) -> Outcome | None:
     return None
 
 
-def _bad_id(name: str, value: Any) -> Outcome | None:
+def bad_id(name: str, value: Any) -> Outcome | None:
+    """Return why an id that came from outside is refused, None when it is good."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return _bad(f'"{name}" is not a text')
     text = str(value)
