@@ -1,4 +1,4 @@
-"""The command line: `tuttu serve|rules|explain|data`; each command has its file in gateway/commands."""
+"""The command line: `tuttu serve|rules|explain|data|import`; each command has its file in gateway/commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gateway.commands import data, explain, rules, rules_explain, serve
+from gateway.commands import data, explain, import_, rules, rules_explain, serve
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,6 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rules_explain.add_parser(rules.add_parser(commands))
     explain.add_parser(commands)
     data.add_parser(commands)
+    import_.add_parser(commands)
     args = parser.parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only

@@ -86,9 +86,7 @@ class Companies:
         """Return what is held of a company, as the one used last; begin to read it when it is not fresh."""
         held = self._held.pop(company, None)
         now = self._clock()
-        stale = held is None or (
-            not held.reading and now - held.read_at > FRESH_MS and now - held.asked_at > PAUSE_MS
-        )
+        stale = held is None or (not held.reading and now - held.read_at > FRESH_MS and now - held.asked_at > PAUSE_MS)
         if stale and len(self._tasks) < MOST_READS:
             held = held or _Held()
             held.reading, held.asked_at = True, now

@@ -100,11 +100,7 @@ def claims_of(hit: Hit, envelopes: Iterable[Envelope]) -> bool:
 
 def about_company(hit: Hit, event: Event, anonymous_id: str) -> bool:
     """Tell whether an event is about a company itself: a group call of the site's server that names no person."""
-    return (
-        hit.secret
-        and event.type == "group"
-        and not (hit.visitor_id or hit.reset or event.user_id or anonymous_id)
-    )
+    return hit.secret and event.type == "group" and not (hit.visitor_id or hit.reset or event.user_id or anonymous_id)
 
 
 def company_key(site: str, group_id: str) -> VisitorKey:
