@@ -1,4 +1,4 @@
-"""Import of a CRM's people, stopped by kill -9 at half and resumed: `make bench-import`, ARGS="--people 10000" for less.
+"""Import of a CRM's people, stopped by kill -9 at half and resumed: `make bench-import`, ARGS="--people 9000" for less.
 
 One row in a hundred is bad, in six ways. Ends with 1 unless every bad row was reported by its line, every good one is
 stored exactly once, and nobody has a visit or became "returning" by it.

@@ -102,7 +102,11 @@ class Table:
         csv.field_size_limit(MAX_CELL)
         # Spaces after a delimiter would make the quotes that follow them ordinary letters.
         self._reader = csv.reader(self._lines, delimiter=source.delimiter, strict=True, skipinitialspace=True)
-        self.header = self._header()
+        try:
+            self.header = self._header()
+        except ImportRefused:
+            self._lines.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

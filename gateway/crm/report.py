@@ -50,6 +50,7 @@ class Problems:
                     raise ImportRefused(f"{self._path} is something else already; say --errors FILE")
                 self._file = self._path.open("w", encoding="utf-8", newline="", errors="backslashreplace")
                 csv.writer(self._file).writerow(_HEADER)
+                self._file.flush()  # whatever stops the import, the next one knows this file as its own
             value = problem.value[:1_000]
             guarded = f"'{value}" if value.startswith(_FORMULA) else value
             csv.writer(self._file).writerow((problem.line, problem.column, problem.name, problem.message, guarded))
@@ -60,7 +61,7 @@ class Problems:
         """Tell whether the file there is one that an earlier import wrote."""
         try:
             with self._path.open(encoding="utf-8", newline="") as file:
-                return file.readline(200).strip() == ",".join(_HEADER)
+                return file.readline(200).strip() in ("", ",".join(_HEADER))
         except (OSError, UnicodeDecodeError):
             return False
 

@@ -22,7 +22,8 @@ import orjson
 
 from gateway.crm.errors import ImportRefused, shown
 
-IN_FLIGHT = 4
+IN_FLIGHT = 2
+"""Enough that the gateway never waits for the next batch, and few enough that visitors never wait for these."""
 TIMEOUT_S = 30.0
 PATIENCE_S = 120.0
 """How long a gateway may be away before the import stops, to be resumed."""

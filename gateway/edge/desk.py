@@ -47,6 +47,9 @@ log = logging.getLogger("tuttu")
 _BREATH = 200
 """Events that are decoded before other requests get a turn."""
 
+_AT_ONCE = 10
+"""Visitors of one batch that are worked on before other requests get a turn, and whose calls leave together."""
+
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+){1,8}")
 """Path segments of unreserved characters (RFC 3986, section 2.3)."""
 
@@ -252,8 +255,8 @@ class Desk:
         jobs = intake.jobs
         if len(jobs) == 1:
             await self.visitors.submit(jobs[0])
-        elif jobs:
-            await asyncio.gather(*(self.visitors.submit(job) for job in jobs))
+        for first in range(0, len(jobs) if len(jobs) > 1 else 0, _AT_ONCE):
+            await asyncio.gather(*(self.visitors.submit(job) for job in jobs[first : first + _AT_ONCE]))
 
     def cookie_headers(self, intake: Intake) -> list[Header]:
         """Return the Set-Cookie header that the answer needs: a new cookie, a renewed one, or its removal."""

@@ -19,7 +19,7 @@ from tests.fakes.store import FakeStore
 from tests.gateway.app import App, running
 from tests.gateway.making import plan, site
 
-SECRET = "a secret key"
+SECRET = "a secret key"  # noqa: S105 - the one of the tests' own site
 ACME = company_key("demo", "acme")
 AINO = VisitorKey("demo", "k", hashed("demo", "u", "aino"))
 RULES = """
