@@ -91,7 +91,8 @@ def _dry_run(work: Import) -> bool:
         good, events = good + 1, events + len(made)
         if good <= _SAMPLE:
             sample += report.sample_lines(work.mapping.key(row), made)
-    _write("", f"{work.checked.rows:,} rows, {good:,} good: {events:,} events would be sent", *sample)
+    rows = report.counted(work.checked.rows, "row")
+    _write("", f"{rows}, {good:,} good: {report.counted(events, 'event')} would be sent", *sample)
     return True
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+import orjson
+
 from gateway.crm.columns import About, Column
 from gateway.crm.errors import ImportRefused, Problem, shown
 from gateway.crm.progress import Progress
@@ -94,10 +96,21 @@ def sample_lines(key: str, events: Sequence[Mapping[str, object]]) -> Iterator[s
         what = {"identify": "traits", "group": "traits", "track": "properties"}[str(event["type"])]
         told = event[what]
         pairs = list(told.items()) if isinstance(told, dict) else []
-        said = ", ".join(f"{name}={shown(str(value))}" for name, value in pairs[:_SHOWN_TRAITS])
+        said = ", ".join(f"{name}={_short(value)}" for name, value in pairs[:_SHOWN_TRAITS])
         group = f" {shown(str(event['groupId']))}" if event["type"] == "group" else ""
         name = f" {event['event']}" if event["type"] == "track" else ""
         yield f"    {event['type']}{group}{name} at {event['timestamp']}: {said or 'no traits'}"
+        if "context" in event:
+            yield f"      with {orjson.dumps(event['context']).decode()}"
+
+
+def _short(value: object) -> str:
+    return shown(value) if isinstance(value, str) else shown(orjson.dumps(value).decode())[1:-1]
+
+
+def counted(number: int, what: str) -> str:
+    """Return "1 row" or "1,000 rows"."""
+    return f"{number:,} {what if number == 1 else what + 's'}"
 
 
 def summary_lines(about: About, progress: Progress, rows: int, refused: int) -> Iterator[str]:
@@ -106,14 +119,14 @@ def summary_lines(about: About, progress: Progress, rows: int, refused: int) -> 
     seconds = max(progress.seconds, 0.001)
     good = rows - refused
     yield (
-        f"{rows:,} rows: {good:,} {about if good != 1 else _SINGULAR[about]} sent in {seconds:.1f} s "
+        f"{counted(rows, 'row')}: {good:,} {about if good != 1 else _SINGULAR[about]} sent in {seconds:.1f} s "
         f"({good / seconds:,.0f} a second), {refused:,} left out"
     )
-    yield f"  accepted   {events.get('stored', 0) + events.get('duplicate', 0):,} events"
+    yield f"  accepted   {counted(events.get('stored', 0) + events.get('duplicate', 0), 'event')}"
     if duplicates := events.get("duplicate"):
         yield f"  duplicates {duplicates:,} of them were there already"
     for reason in sorted(events):
         if reason.startswith("dropped"):
-            yield f"  {reason.replace('dropped ', 'dropped    ', 1)} {events[reason]:,} events"
+            yield f"  {reason.replace('dropped ', 'dropped    ', 1)} {counted(events[reason], 'event')}"
     if rejected := events.get("rejected"):
-        yield f"  rejected   {rejected:,} events, see the problems"
+        yield f"  rejected   {counted(rejected, 'event')}, see the problems"

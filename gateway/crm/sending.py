@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ PATIENCE_S = 120.0
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_PAUSE_S = 10.0
 _LONGEST_WISH_S = 60.0
+_FAREWELL_S = 0.5
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -112,15 +114,19 @@ class Sender:
         self._end = threading.Event()
         self._open = 0
         self.trouble = ""
-        for _ in range(threads):
-            # Daemons: Ctrl-C need not wait for an answer, since what was not answered is sent again.
-            threading.Thread(target=self._work, daemon=True).start()
+        # Daemons: Ctrl-C need not wait for an answer, since what was not answered is sent again.
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end.set()
+        until = time.monotonic() + _FAREWELL_S
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
     def put(self, batch: Batch, within_s: float = 0.1) -> bool:
         """Hand over a batch; return whether there was room for it in time."""
@@ -152,18 +158,16 @@ class Sender:
 
     def _work(self) -> None:
         connection = self._gateway.connection()
-        while not self._end.is_set():
-            try:
-                batch = self._todo.get(timeout=0.2)
-            except queue.Empty:
-                continue
-            try:
-                said = self._delivered(connection, gzip.compress(batch.body, 1))
-            except BaseException as err:  # noqa: BLE001 - whatever it is, the import must hear of it, not hang
-                self._done.put(err)
-                return
-            self._done.put(Answer(replace(batch, body=b""), said))
-        connection.close()
+        try:
+            while not self._end.is_set():
+                with suppress(queue.Empty):
+                    batch = self._todo.get(timeout=0.1)
+                    said = self._delivered(connection, gzip.compress(batch.body, 1))
+                    self._done.put(Answer(replace(batch, body=b""), said))
+        except BaseException as err:  # noqa: BLE001 - whatever it is, the import must hear of it, not hang
+            self._done.put(err)
+        finally:
+            connection.close()
 
     def _delivered(self, connection: http.client.HTTPConnection, zipped: bytes) -> dict[str, Any]:
         """Return the gateway's answer, however often that takes; raises ImportRefused."""
