@@ -20,7 +20,7 @@ import pytest
 from benchmarks.crm_import import RULES, look, write_table
 from gateway.__main__ import main
 from gateway.crm.report import Problems
-from gateway.identity.visitor import company_key, hashed
+from gateway.identity.visitor import company_key
 from tests.integration.process import Gateway
 
 PEOPLE = 300
@@ -122,10 +122,10 @@ def test_companies_have_a_profile_of_their_own(gateway: Gateway, tuttu_import: R
 
 def test_a_gateway_that_restarts_meanwhile_is_waited_for(gateway: Gateway, tmp_path: Path) -> None:
     rows = "".join(f"restart-{n},pro\n" for n in range(400))
-    people = table(tmp_path / "p.csv", f"user id,plan\n{rows}")
+    companies = table(tmp_path / "p.csv", f"company id,plan\n{rows}")
     env = {**os.environ, "TUTTU_DATA": str(gateway.data)}
     options = ("--batch", "1", "--patience", "60")
-    process = subprocess.Popen(command(people, gateway.public, *options), env=env, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command(companies, gateway.public, *options), env=env, stdout=subprocess.PIPE, text=True)
     progress = tmp_path / "p.csv.tuttu-progress"
     while process.poll() is None and not progress.exists():
         time.sleep(0.01)
@@ -133,8 +133,8 @@ def test_a_gateway_that_restarts_meanwhile_is_waited_for(gateway: Gateway, tmp_p
     gateway.start()
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert "400 people sent" in said
-    assert gateway.profile(f"k:{hashed('demo', 'u', 'restart-399')}").trait_values() == {"plan": "pro"}
+    assert "400 companies sent" in said
+    assert gateway.profile(f"g:{company_key('demo', 'restart-399').id}").trait_values() == {"plan": "pro"}
 
 
 @pytest.mark.parametrize(
