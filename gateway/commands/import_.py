@@ -105,11 +105,10 @@ def _send(args: argparse.Namespace, work: Import) -> bool:
     gateway = Gateway(args.url, key)
     if gateway.in_clear:
         _say(f"tuttu import: the secret key goes to {args.url} unencrypted; use https:// outside of your own network")
-    if work.stopped is not None and not args.resume:
+    if work.stopped and not args.resume:
         _say("tuttu import: an earlier import of this file did not end; this one begins anew (--resume goes on)")
     if args.resume:
-        begun = work.stopped is not None
-        _say(f"going on after row {work.progress.done:,}" if begun else "nothing was stopped; this begins anew")
+        _say(f"going on after row {work.progress.done:,}" if work.stopped else "nothing was stopped; this begins anew")
     with _bar(work.source.lines) as tell:
         work.run(gateway, batch=args.batch, patience_s=args.patience, on_progress=tell)
     checked = work.checked

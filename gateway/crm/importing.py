@@ -57,9 +57,9 @@ class Import:
     ) -> None:
         self.source: Source = examine(path)
         self.progress_path = path.with_name(f"{path.name}.tuttu-progress")
-        self.stopped = load(self.progress_path) if resume or self.progress_path.exists() else None
-        """How far an earlier import of this file came that did not end."""
-        before = self.stopped if resume else None
+        self.stopped = self.progress_path.exists()
+        """Whether an earlier import of this file did not end."""
+        before = load(self.progress_path) if resume else None
         if before is not None and before.digest != self.source.digest:
             raise ImportRefused(f"{path} is another file than the one that was stopped; import it without --resume")
         self._on_problem = on_problem

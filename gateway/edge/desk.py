@@ -255,8 +255,12 @@ class Desk:
         jobs = intake.jobs
         if len(jobs) == 1:
             await self.visitors.submit(jobs[0])
-        for first in range(0, len(jobs) if len(jobs) > 1 else 0, _AT_ONCE):
-            await asyncio.gather(*(self.visitors.submit(job) for job in jobs[first : first + _AT_ONCE]))
+            return
+        for first in range(0, len(jobs), _AT_ONCE):
+            some = jobs[first : first + _AT_ONCE]
+            await asyncio.gather(*map(self.visitors.submit, some))
+            if not all(job.done for job in some):
+                return  # the store is away: the whole request will be sent again, and must not wait for each visitor
 
     def cookie_headers(self, intake: Intake) -> list[Header]:
         """Return the Set-Cookie header that the answer needs: a new cookie, a renewed one, or its removal."""
