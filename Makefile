@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := setup
-.PHONY: setup run test lint bench bench-rules bench-strangers bench-pages sdk lock
+.PHONY: setup run test lint bench bench-rules bench-strangers bench-import bench-pages sdk lock
 
 setup: $(VENV)/.dev  ## only the set-up, into .venv/
 
@@ -36,6 +36,9 @@ bench-rules: $(VENV)/.dev  ## what a decision costs; ARGS=--quick for a short ru
 
 bench-strangers: $(VENV)/.dev  ## a million unknown agents, addresses and ids; ARGS=--quick for a short run
 	@$(BIN)/python -m benchmarks.strangers $(ARGS)
+
+bench-import: $(VENV)/.dev  ## people of a CRM, stopped at half and resumed; ARGS="--people 10000" for a short run
+	@$(BIN)/python -m benchmarks.crm_import $(ARGS)
 
 bench-pages: $(VENV)/.node  ## Lighthouse over the demo of a running gateway; ARGS=http://127.0.0.1:8080
 	@$(NPM) ci --prefix benchmarks/pages --silent --ignore-scripts

@@ -10,6 +10,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from gateway.companies import Companies
 from gateway.edge.cors import Cors
 from gateway.edge.desk import Desk
 from gateway.edge.hot import FrontDoor
@@ -113,12 +114,14 @@ class Gateway:
             patience_ms=settings.gateway.store_deadline_ms,
             clock=clock,
         )
+        self.companies = Companies(store, cached=settings.gateway.cached_visitors // 4, clock=clock)
         self._desk = Desk(
             sites=sites,
             settings=settings.gateway,
             visitors=self.visitors,
             cookies=Cookies(self._keys),
             tokens=Tokens(self._keys),
+            companies=self.companies,
             cors=Cors(sites),
             telemetry=self.telemetry,
             clock=clock,

@@ -20,12 +20,12 @@ from gateway.envelope import DUPLICATE, ERASED, NO_CONSENT, STORED, TOO_HOT, Env
 from gateway.identity.consent import allows_profile, allows_reading, clicks_allowed, in_force
 from gateway.identity.links import recognition_in
 from gateway.identity.tokens import Tokens
-from gateway.identity.visitor import hashed, visitor_of
+from gateway.identity.visitor import about_company, company_key, hashed, visitor_of
 from gateway.ports import VisitorKey
 from personalize.decide import decide
 from personalize.marks import Marks
 from personalize.model import Context, Event
-from personalize.profiles import REACTIONS, Profile, fold
+from personalize.profiles import REACTIONS, Profile, fold, fold_company
 from personalize.receipts import packed
 from personalize.recognized import contact_of
 from personalize.stages import nothing_later, with_stage
@@ -51,6 +51,9 @@ def put_visitor(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None
     if hit.minted:
         envelope.visitor = VisitorKey(hit.site.key, "a", hit.minted)
         return None
+    if about_company(hit, envelope.event, envelope.anonymous_id):
+        envelope.visitor = company_key(hit.site.key, envelope.event.group_id)
+        return None
     found = visitor_of(hit, envelope.event.user_id, envelope.anonymous_id, envelope.person)
     if isinstance(found, Outcome):
         return found
@@ -69,7 +72,7 @@ def put_facts(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
 
 def put_consent(_hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
     """Let the choice that came with the event travel with it; what only limits is no choice."""
-    if envelope.signal is not None:
+    if envelope.signal is not None and not _is_company(envelope.visitor):
         envelope.event.consent = _in_order(envelope.signal)
     return None
 
@@ -158,7 +161,7 @@ class Round:
     def apply(self, hit: Hit, envelopes: Sequence[Envelope], *, floor: int = 0, through: str = "") -> None:
         """Run one hit's events through APPLICATION; every envelope has its outcome afterwards."""
         self.floor, self.through = floor, through
-        forward_only = hit.plan.stages.forward_only
+        forward_only = hit.plan.stages.forward_only and not _is_company(self.visitor)
         stored = None
         for envelope in envelopes:
             envelope.outcome = STORED
@@ -191,8 +194,14 @@ def purposes(hit: Hit, envelope: Envelope, profile: Profile) -> frozenset[str]:
     return in_force(envelope.signal, profile, hit.site.consent, envelope.event.time, envelope.limit)
 
 
+def _is_company(visitor: VisitorKey | None) -> bool:
+    return visitor is not None and visitor.kind == "g"
+
+
 def drop_no_consent(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
-    """Keep nothing without analytics and without personalization."""
+    """Keep nothing without analytics and without personalization; a company is no person and allows nothing."""
+    if _is_company(r.visitor):
+        return None
     r.consent = purposes(hit, envelope, r.profile)
     return None if allows_profile(r.consent) else NO_CONSENT
 
@@ -244,7 +253,7 @@ def put_fold(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
     event = envelope.event
     if event.contact and r.visitor.kind != "a":
         event = replace(event, contact=())  # who has proved who they are is not recognized as somebody else
-    r.profile = fold(hit.plan, r.profile, event, r.now)
+    r.profile = fold_company(r.profile, event) if _is_company(r.visitor) else fold(hit.plan, r.profile, event, r.now)
     r.fingerprints[envelope.fingerprint] = None
     return None
 

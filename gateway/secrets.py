@@ -218,3 +218,25 @@ def _plain(key: RingKey) -> Any:
 
 def _utc(found: datetime) -> datetime:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def secret_key_of(data: Path, site: str) -> tuple[str, str]:
+    """Return (site, its secret key) as a gateway has written it; "" is the only site. Raises StartupError."""
+    path = data / FILE
+    try:
+        sites = tomllib.loads(path.read_text("utf-8")).get("site", {})
+    except FileNotFoundError as err:
+        raise StartupError(
+            f"{path}: there is no such file; name the gateway's data folder with --data, or put the key into "
+            "TUTTU_SECRET_KEY"
+        ) from err
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise StartupError(f"{path}: {err}") from err
+    if not site and len(sites) == 1:
+        site = next(iter(sites))
+    key = sites.get(site, {}).get("secret_key")
+    if not key:
+        names = ", ".join(sorted(sites)) or "none"
+        said = f'there is no site "{site}"' if site else "there are several sites"
+        raise StartupError(f"{path}: {said}; say --site with one of: {names}")
+    return site, key

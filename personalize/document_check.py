@@ -94,6 +94,7 @@ class _Stored(BaseModel):
     owns: dict[str, _Ms] = Field({}, alias="o")
     consent: tuple[_Ms, list[str]] | None = Field(None, alias="c")
     company: tuple[int, str, dict[str, Any]] | None = Field(None, alias="g")
+    member: tuple[int, str] | None = Field(None, alias="e")
     user: tuple[int, str] | None = Field(None, alias="u")
     seen: tuple[int, str, str, str, str, str, str, str] | None = Field(None, alias="w")
     blocks: dict[str, tuple[_Row, _Ms, _Ms, _Ms]] = Field({}, alias="b")

@@ -39,6 +39,7 @@ _FIELDS = (
     ("q", "last"),
     ("i", "clicks"),
     ("j", "ads_refused"),
+    ("e", "member"),
 )
 _KEYS = tuple(key for key, _ in _FIELDS)
 _VALUES = attrgetter(*(name for _, name in _FIELDS))

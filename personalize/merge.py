@@ -57,6 +57,7 @@ def merge(plan: MergePlan, a: Profile, b: Profile, now: int) -> Profile:
         unnamed=_each(max, a.unnamed, b.unnamed),
         consent=chosen(a.consent, b.consent),
         company=_latest(a.company, b.company),
+        member=_latest(a.member, b.member),
         user=_latest(a.user, b.user),
         seen=_latest(a.seen, b.seen),
         blocks=_histories(a.blocks, b.blocks, floor),

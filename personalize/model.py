@@ -86,6 +86,8 @@ class Event:
     facts: Facts = field(default_factory=Facts)
     browser: bool = False
     shown: Shown | None = None
+    vouched: bool = False
+    """Whether the site's own server says so, with the secret key."""
     consent: Sequence[str] | None = None
     """The visitor's choice that this event carries (already sorted), or None when it carries none."""
     contact: Sequence[Any] = ()
@@ -106,3 +108,5 @@ class Context:
     consent: frozenset[str] = frozenset()
     known: bool = False
     unread: Literal["", "no_consent", "degraded", "claim"] = ""
+    company: Mapping[str, Any] = field(default_factory=dict)
+    """What is kept about the visitor's company itself."""

@@ -104,6 +104,9 @@ class Profile:
     """Fields of a newer format, kept as they are."""
     overflow: int = field(default=0, compare=False)
     """How many values fold had to leave out at a cap since the profile was read; counted by the gateway, not stored."""
+    member: list[Any] = field(default_factory=list)
+    """The company that the site's own server named last: `[stamp, group id]`. What is kept about that company itself
+    is read for such a visitor only; a browser may claim to belong anywhere."""
 
     def copy(self) -> Profile:
         """Return a shallow copy; fold replaces what it changes."""
@@ -111,7 +114,7 @@ class Profile:
             self.revision, self.erased, self.first_visit, self.floor, self.visits, self.matchers, self.unnamed,
             self.traits, self.owns, self.consent, self.company, self.user, self.seen, self.blocks,
             self.furthest, self.aliases, self.contact, self.first, self.last, self.clicks, self.ads_refused,
-            self.unknown, self.overflow,
+            self.unknown, self.overflow, self.member,
         )  # fmt: skip
 
     def trait_values(self) -> dict[str, Any]:
@@ -151,8 +154,20 @@ def fold(plan: FoldPlan, profile: Profile, event: Event, now: int) -> Profile:
     elif event.type == "identify" and event.traits:
         fresh = _bounded(p, event.traits, MAX_TRAIT_BYTES)
         p.traits = within_caps(p, _with_traits(p.traits, event.stamp, fresh))
-    elif event.type == "group" and (not p.company or event.stamp > p.company[0]):
-        p.company = [event.stamp, event.group_id, _bounded(p, event.traits, MAX_COMPANY_BYTES)]
+    elif event.type == "group":
+        _group(p, event)
+    return p
+
+
+def fold_company(profile: Profile, event: Event) -> Profile:
+    """Return a company's own profile with a group event about it added: its attributes are kept as traits are."""
+    if event.time <= profile.erased:
+        return profile
+    p = profile.copy()
+    fresh = _bounded(p, event.traits, MAX_TRAIT_BYTES)
+    p.traits = within_caps(p, _with_traits(p.traits, event.stamp, fresh))
+    if not p.company or event.stamp > p.company[0]:
+        p.company = [event.stamp, event.group_id, {}]
     return p
 
 
@@ -182,6 +197,13 @@ def _browse(p: Profile, event: Event, now: int) -> None:
     if not p.seen or event.stamp > p.seen[0]:
         f = event.facts
         p.seen = [event.stamp, f.country, f.region, f.city, f.language, f.device, f.browser, f.os]
+
+
+def _group(p: Profile, event: Event) -> None:
+    if not p.company or event.stamp > p.company[0]:
+        p.company = [event.stamp, event.group_id, _bounded(p, event.traits, MAX_COMPANY_BYTES)]
+    if event.vouched and (not p.member or event.stamp > p.member[0]):
+        p.member = [event.stamp, event.group_id]
 
 
 def _sign(p: Profile, event: Event) -> None:

@@ -32,8 +32,9 @@ class View:
 
     A profile that was not read (`context.unread`) is an empty one, so that nothing of it can leak into a decision.
     `traits` holds the visitor's traits by name, None for one that was removed; `company` the company's attributes as
-    the request says, overlaid by those of the visitor's last group call; `rows` the day counts by matcher, `history`
-    those of blocks. What most requests do not need is worked out when it is first read.
+    the request says, overlaid by those of the visitor's last group call, then by what is kept about the company itself;
+    `rows` the day counts by matcher, `history` those of blocks. What most requests do not need is worked out when it is
+    first read.
     `memo` belongs to the compiled rules: segments, ladders and scores keep there what they found, by keys of their own.
     """
 
@@ -67,6 +68,8 @@ class View:
         )
         group = profile.company
         self.company = {**self.facts.company, **group[2]} if group else self.facts.company
+        if context.company and not context.unread:
+            self.company = {**self.company, **context.company}
         self.rows = profile.matchers
         self.history = profile.blocks
         self.today = plan.calendar.day(now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,12 +31,16 @@ Handler = Callable[[Desk, Request, Send, tuple[Header, ...]], Awaitable[None]]
 
 @dataclass(slots=True, frozen=True)
 class Payload:
-    """A request's body as bytes and decoded, its raw events, and the type that the path names ("" in a batch)."""
+    """A request's body as bytes and decoded, its raw events, and the type that the path names ("" in a batch).
+
+    `told` asks for an answer that also tells duplicates, and drops by reason.
+    """
 
     raw: bytes
     body: dict[str, Any]
     items: list[Any]
     kind: str
+    told: bool = False
 
 
 def single(kind: str) -> Handler:
@@ -49,11 +54,16 @@ def single(kind: str) -> Handler:
     return handle
 
 
-async def batch(desk: Desk, request: Request, send: Send, headers: tuple[Header, ...]) -> None:
-    """Handle a path that takes a list of events."""
-    raw = await request.body(BATCH_BYTES, desk.deadlines)
-    body = segment.decode_body(raw)
-    await _collect(desk, request, send, headers, Payload(raw, body, segment.items_of(body, required=True), ""))
+def batch(*, told: bool = False) -> Handler:
+    """Return the handler of a path that takes a list of events; `told` see Payload."""
+
+    async def handle(desk: Desk, request: Request, send: Send, headers: tuple[Header, ...]) -> None:
+        raw = await request.body(BATCH_BYTES, desk.deadlines)
+        body = segment.decode_body(raw)
+        items = segment.items_of(body, required=True)
+        await _collect(desk, request, send, headers, Payload(raw, body, items, "", told))
+
+    return handle
 
 
 async def _collect(desk: Desk, request: Request, send: Send, headers: tuple[Header, ...], payload: Payload) -> None:
@@ -72,7 +82,8 @@ async def _collect(desk: Desk, request: Request, send: Send, headers: tuple[Head
         desk.count(outcomes)
         raise BadRequest(bad.message, code="bad_shape", hint=f"{bad.reason}: mend the event and send it again")
     desk.count(outcomes)
-    await answer(send, 200, summary(outcomes, hit), [*headers, *desk.cookie_headers(intake)])
+    said = orjson.dumps(counted(outcomes, hit) | _told(outcomes)) if payload.told else summary(outcomes, hit)
+    await answer(send, 200, said, [*headers, *desk.cookie_headers(intake)])
 
 
 def counted(outcomes: list[tuple[int, str, Outcome]], hit: Hit) -> dict[str, Any]:
@@ -88,6 +99,13 @@ def counted(outcomes: list[tuple[int, str, Outcome]], hit: Hit) -> dict[str, Any
         ],
     }
     return said | {"warnings": [_BAD_USER_HASH]} if hit.doubtful else said
+
+
+def _told(outcomes: list[tuple[int, str, Outcome]]) -> dict[str, Any]:
+    """Return how many of the accepted events were duplicates, and how many were dropped for each reason."""
+    dropped = Counter(str(outcome.reason) for _, _, outcome in outcomes if outcome.kind == "dropped")
+    duplicates = sum(outcome.kind == "duplicate" for _, _, outcome in outcomes)
+    return {"duplicates": duplicates, "dropped_because": dropped}
 
 
 def summary(outcomes: list[tuple[int, str, Outcome]], hit: Hit) -> bytes:

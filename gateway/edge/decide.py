@@ -15,8 +15,9 @@ import orjson
 
 from gateway.edge.collect import BATCH_BYTES, counted
 from gateway.edge.contacts import read_contact
-from gateway.edge.desk import Desk, Intake, late
+from gateway.edge.desk import Desk
 from gateway.edge.explaining import explanation
+from gateway.edge.intake import Intake, late
 from gateway.edge.request import Header, Request, Send, answer
 from gateway.enrich import enriched
 from gateway.envelope import TOO_LATE, Hit
@@ -57,6 +58,8 @@ class Decisions:
         intake = await desk.decode(hit, items, raw, "")
         desk.admit(intake)
         reader = _reader(desk, intake)
+        if reader is not None:
+            desk.companies.expect(reader.visitor)
         await self._within_deadline(desk, intake, reader)
         outcomes = intake.outcomes(TOO_LATE)
         if intake.withdrawal is not None and not intake.withdrawal.done:
@@ -66,6 +69,8 @@ class Decisions:
         facts = _facts(intake)
         degraded = not all(job.done for job in (*intake.jobs, *([reader] if reader else [])))
         profile, context = _what_may_be_read(intake, reader, facts, degraded=degraded)
+        if reader is not None and profile is not None:
+            context.company = desk.companies.attributes(reader.visitor, profile)
         plan, now = hit.plan, hit.received
         view = View(plan, profile, context, now)
         decisions = decide_in(view, plan, placements, explain=explain)
@@ -184,7 +189,9 @@ def _reader(desk: Desk, intake: Intake) -> Job | None:
 def _visitor(desk: Desk, intake: Intake) -> VisitorKey | None:
     """Return whom the decision is about: whoever the request itself names, else its first event."""
     visitor = desk.decision_visitor(intake.hit)
-    return intake.jobs[0].visitor if visitor is None and intake.jobs else visitor
+    if visitor is not None:
+        return visitor
+    return next((job.visitor for job in intake.jobs if job.visitor.kind != "g"), None)  # a company decides nothing
 
 
 def _job_of(intake: Intake, visitor: VisitorKey) -> Job | None:

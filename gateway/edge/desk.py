@@ -11,22 +11,25 @@ import hmac
 import logging
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.companies import Companies
 from gateway.edge.contacts import click_jobs
+from gateway.edge.cookie_answer import cookie_headers
 from gateway.edge.cors import Cors
 from gateway.edge.deadlines import Deadlines
+from gateway.edge.intake import Intake
 from gateway.edge.notices import Notices
 from gateway.edge.request import Header, Request, Scope
 from gateway.enrich.address import TrustedProxies
-from gateway.envelope import NO_CONSENT, TOO_LATE, UNAVAILABLE, BadEvent, Envelope, Hit, Outcome, Rejected, Site
+from gateway.envelope import NO_CONSENT, UNAVAILABLE, BadEvent, Envelope, Hit, Outcome, Rejected, Site
 from gateway.errors import Refused
 from gateway.identity.consent import allows_profile, in_force, last_choice, put_event_signals, put_signals
 from gateway.identity.tokens import Tokens
 from gateway.identity.verified import person_of, settle_person
 from gateway.identity.visitor import (
     Cookies,
+    about_company,
     claims_of,
     may_be_new,
     new_visitor_id,
@@ -40,58 +43,20 @@ from gateway.telemetry import Telemetry
 from gateway.visitors import Visitors
 from gateway.wire import segment
 from gateway.wire.times import parse_time
-from personalize.profiles import Profile
 
 log = logging.getLogger("tuttu")
 
 _BREATH = 200
 """Events that are decoded before other requests get a turn."""
 
+_AT_ONCE = 10
+"""Visitors of one batch that are worked on before other requests get a turn, and whose calls leave together."""
+
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+){1,8}")
 """Path segments of unreserved characters (RFC 3986, section 2.3)."""
 
-_HOST_NAME = re.compile(r"([a-z0-9-]+\.)+[a-z][a-z0-9-]*")
-
 _OF_PROXIES = frozenset({b"forwarded", b"via", b"x-real-ip", b"true-client-ip"})
 """Headers that no browser sends; those of Cloudflare (`cf-…`) and `x-forwarded-…` stand for themselves."""
-
-
-@dataclass(slots=True)
-class Intake:
-    """A hit with its events on their way; `jobs` hold one visitor's events each, or one erasure."""
-
-    hit: Hit
-    envelopes: list[Envelope]
-    bad: list[BadEvent]
-    jobs: list[Job] = field(default_factory=list)
-    choice: frozenset[str] | None = None
-    """The visitor's choice as of the request's latest event that carries one."""
-    chosen: int = 0
-    """When they made it (ms)."""
-
-    @property
-    def limit(self) -> frozenset[str]:
-        """The most that may be in force for a decision, as the request and each of its events say."""
-        return self.hit.limit.intersection(*(e.limit for e in self.envelopes))
-
-    clicks: list[Job] = field(default_factory=list)
-    """What the hit's page views tell of clicks in e-mails, on the profiles of the contacts."""
-    contact: Profile | None = None
-    """The profile of the contact as whom the browser is recognized, for a decision alone."""
-
-    @property
-    def withdrawal(self) -> Job | None:
-        """The erasure that the hit asks for; of two the one that is not done."""
-        return min((job for job in self.jobs if job.erase_before), key=lambda job: job.done, default=None)
-
-    def outcomes(self, waiting: Outcome) -> list[tuple[int, str, Outcome]]:
-        """Return (position, message id, outcome) of every event; `waiting` stands for those without an answer."""
-        undone = {id(e) for job in self.jobs if not job.done for e in job.envelopes}
-        found = [
-            (e.index, e.event.message_id, waiting if id(e) in undone or e.outcome is None else e.outcome)
-            for e in self.envelopes
-        ]
-        return found + [(b.index, "", b.outcome) for b in self.bad]
 
 
 class Desk:
@@ -103,6 +68,7 @@ class Desk:
         sites: Sequence[Site],
         settings: GatewaySettings,
         visitors: Visitors,
+        companies: Companies,
         cookies: Cookies,
         tokens: Tokens,
         cors: Cors,
@@ -119,6 +85,7 @@ class Desk:
         self.telemetry = telemetry
         self.clock = clock
         self.visitors = visitors
+        self.companies = companies
         self.notices = Notices()
         self.deadlines = Deadlines(settings.body_deadline_s)
         self._cookies = cookies
@@ -266,7 +233,8 @@ class Desk:
         if withdrawal:
             intake.jobs = [Job(hit, key, [], erase_before=hit.received, decided=intake.chosen) for key in withdrawal]
             return
-        if envelopes and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
+        of_people = [e for e in envelopes if not about_company(hit, e.event, e.anonymous_id)]
+        if of_people and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
             hit.minted = new_visitor_id()
         arrive(hit, envelopes, self.tokens)
         groups: dict[tuple[VisitorKey, str], list[Envelope]] = {}
@@ -284,8 +252,12 @@ class Desk:
         jobs = intake.jobs
         if len(jobs) == 1:
             await self.visitors.submit(jobs[0])
-        elif jobs:
-            await asyncio.gather(*(self.visitors.submit(job) for job in jobs))
+        else:
+            for first in range(0, len(jobs), _AT_ONCE):
+                some = jobs[first : first + _AT_ONCE]
+                await asyncio.gather(*map(self.visitors.submit, some))
+                if not all(job.done for job in some):
+                    return  # the store is away: all will be sent again, and must not wait for each visitor
         intake.clicks = click_jobs(intake.hit, jobs)
         if intake.clicks:
             await self.note(intake.clicks)
@@ -297,35 +269,8 @@ class Desk:
             self.count([(e.index, "", e.outcome if job.done and e.outcome else UNAVAILABLE) for e in job.envelopes])
 
     def cookie_headers(self, intake: Intake, reader: Job | None = None) -> list[Header]:
-        """Return the Set-Cookie headers that the answer needs: a new cookie, a renewed one, or its removal.
-
-        `reader` is the job that read the profile for a decision without events.
-        """
-        hit = intake.hit
-        cookie = self._cookie(intake)
-        if cookie is None and reader is not None and hit.stale_cookie and _is_stored(reader):
-            cookie = self._cookies.header(hit.site, hit.visitor_id)
-        if cookie is None:
-            return []
-        others = self._cookies.others_expired(hit.site, _host_of(hit)) if hit.other_cookie else []
-        return [(b"set-cookie", value) for value in (cookie, *others)]
-
-    def _cookie(self, intake: Intake) -> bytes | None:
-        """Return the Set-Cookie value of the answer."""
-        hit = intake.hit
-        anew = next((job.cookie_id for job in intake.jobs if job.done and job.cookie_id and _kept(job)), "")
-        if anew:
-            return self._cookies.header(hit.site, anew)
-        for job in intake.jobs:
-            if job.erase_before:
-                return self._cookies.expired(hit.site) if job.erased else None
-            if job.visitor.kind != "a":
-                continue
-            # A new visitor whose decision did not wait for the store: the retry must be the same one.
-            open_yet = bool(hit.minted) and not job.done
-            if open_yet or (job.done and (job.opened_visit or hit.minted or hit.stale_cookie) and _kept(job)):
-                return self._cookies.header(hit.site, job.visitor.id)
-        return self._cookies.expired(hit.site) if hit.reset else None
+        """Return the Set-Cookie headers that the answer needs; `reader` is the job of a decision without events."""
+        return cookie_headers(self._cookies, intake, reader)
 
     def expired_cookie(self, hit: Hit) -> bytes:
         """Return the Set-Cookie value that takes the visitor's cookie away."""
@@ -380,34 +325,6 @@ def _decoded(item: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> Envel
     except Exception:
         log.exception("an event could not be decoded")
         return BadEvent(index, Outcome("rejected", Rejected.BAD_EVENT, "the event could not be read"))
-
-
-def late(outcomes: Sequence[tuple[int, str, Outcome]]) -> list[str]:
-    """Return the message ids that the client is to send again after a decision at its deadline."""
-    return [message_id for _, message_id, outcome in outcomes if outcome is TOO_LATE]
-
-
-def _host_of(hit: Hit) -> str:
-    """Return the host of the page, else the one that was asked for; "" for what is no name."""
-    asked = hit.headers.get(b"origin", b"").rpartition(b"/")[2] or hit.headers.get(b"host", b"")
-    host = asked.decode("latin-1").lower().partition(":")[0]
-    return host if _HOST_NAME.fullmatch(host) else ""
-
-
-def _is_stored(job: Job) -> bool:
-    """Tell whether a job has found a visitor who still allows a cookie."""
-    hit, profile = job.hit, job.profile
-    return (
-        job.done
-        and job.visitor.kind == "a"
-        and profile is not None
-        and bool(profile.revision)
-        and allows_profile(in_force(hit.signal, profile, hit.site.consent, hit.received))
-    )
-
-
-def _kept(job: Job) -> bool:
-    return any(e.outcome is not None and e.outcome.accepted for e in job.envelopes)
 
 
 def _has_bad_token(envelope: Envelope) -> bool:

@@ -80,8 +80,9 @@ def routes() -> dict[str, Handler]:
     table: dict[str, Handler] = {"/v1/decide": Decisions().handle, "/v1/links": mint}
     for kind, letter in _SINGLES.items():
         table[f"/v1/{kind}"] = table[f"/v1/{letter}"] = single(kind)
-    for path in ("/v1/batch", "/v1/import", "/v1/b", "/beacon/v1/batch"):
-        table[path] = batch
+    for path in ("/v1/batch", "/v1/b", "/beacon/v1/batch"):
+        table[path] = batch()
+    table["/v1/import"] = batch(told=True)
     return table
 
 

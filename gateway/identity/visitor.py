@@ -17,6 +17,7 @@ from typing import Any
 from gateway.envelope import Envelope, Hit, Outcome, Rejected, Site
 from gateway.identity.signing import KeyRing, Keys
 from gateway.ports import VisitorKey
+from personalize.model import Event
 
 COOKIE = "tuttu_id"
 COOKIE_AGE_S = 400 * 86_400
@@ -172,6 +173,16 @@ def claims_of(hit: Hit, envelopes: Iterable[Envelope]) -> bool:
     return bool(hit.body.get("userId") or hit.body.get("anonymousId")) or any(
         e.event.user_id or e.anonymous_id for e in envelopes
     )
+
+
+def about_company(hit: Hit, event: Event, anonymous_id: str) -> bool:
+    """Tell whether an event is about a company itself: a group call of the site's server that names no person."""
+    return hit.secret and event.type == "group" and not (hit.visitor_id or hit.reset or event.user_id or anonymous_id)
+
+
+def company_key(site: str, group_id: str) -> VisitorKey:
+    """Return where a company's own profile is kept (kind `g`)."""
+    return VisitorKey(site, "g", hashed(site, "g", group_id))
 
 
 def may_be_new(hit: Hit, *, claims: bool) -> bool:

@@ -136,6 +136,7 @@ def decode_event(raw: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> En
         group_id=_text(raw.get("groupId")),
         properties=properties,
         traits=raw.get("traits") or _context_traits(kind, context),
+        vouched=hit.secret,
         browser=not _speaks_for_itself(hit, raw) and not _from_server(raw, context),
     )
     return Envelope(index, raw, event, fingerprint, _text(raw.get("anonymousId")), timestamp, clamped)

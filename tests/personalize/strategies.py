@@ -197,6 +197,7 @@ def events(draw: st.DrawFn, at: int, message: str, fingerprint: int) -> Event:
             event.type = kind
             event.traits = draw(COMPANIES)
             event.group_id = draw(pick("g1", "g2"))
+            event.vouched = draw(st.booleans())
     event.facts = Facts(country=draw(pick("", "FI", "SE")), **draw(BROUGHT_BY))
     event.consent = draw(st.none() | st.none() | PURPOSES)
     if draw(SELDOM):

@@ -121,7 +121,7 @@ def filled() -> Profile:
         clicks={"gclid": [stamp_of(7, 2), "x"]}, ads_refused=6,
         floor=TODAY - 90, visits=[1, 2, NOW // 1000 - 9, NOW // 1000],
         matchers={"QQQQQQ": [2, TODAY, 2]}, unnamed={"QQQQQQ": TODAY}, traits=[[9, {"plan": "pro"}]], owns={"basic": 4},
-        consent=[7, ["ads"]], company=[8, "g", {"name": "Acme"}], user=[3, "u"],
+        consent=[7, ["ads"]], company=[8, "g", {"name": "Acme"}], member=[8, "g"], user=[3, "u"],
         seen=[4, "FI", "", "", "", "", "", ""], blocks={"a0": [[1, TODAY, 1], 0, 5, 0]}, furthest=["Trial", 7],
         aliases={"a:x": 8}, contact=[6, "k1", 9], unknown={"zz": 1},
     )  # fmt: skip
