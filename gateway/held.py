@@ -29,6 +29,8 @@ class Held:
     room: float = BUCKET_EVENTS
     room_at: int = 0
     alias: Alias | None = None
+    size: int = 0
+    """Bytes that the document and the marks take in the store; in memory they take several times that."""
 
     @property
     def revision(self) -> str:
@@ -48,6 +50,7 @@ def from_store(key: VisitorKey, stored: Stored, held: Held) -> Held:
         log.exception("what is stored of %s cannot be read", ":".join(key))
         raise StoreUnavailable("the stored profile cannot be read") from err
     marks = Marks(stored.marks)
+    size = len(stored.document or b"") + len(stored.marks)
     if isinstance(found, Alias):
-        return Held(Profile(), marks, held.room, held.room_at, found)
-    return Held(found, marks, held.room, held.room_at)
+        return Held(Profile(), marks, held.room, held.room_at, found, size)
+    return Held(found, marks, held.room, held.room_at, size=size)

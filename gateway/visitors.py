@@ -26,6 +26,9 @@ from personalize.marks import Marks
 from personalize.profiles import Profile
 
 TRIES = 5
+CACHED_BYTES = 32_000_000
+"""Documents and marks that are kept, whatever their number: a claim costs nothing, and may fill 48 KB."""
+
 MOST_STEPS = 2 * (MOST_OLDER_IDS + 3)
 """Documents that a job may pass on its way, with one doubt: a longer way is a circle."""
 
@@ -33,7 +36,8 @@ MOST_STEPS = 2 * (MOST_OLDER_IDS + 3)
 class Visitors:
     """The worker's visitors over a store.
 
-    `cached` profiles are kept; after `patience_ms` no further call is made for a hit. `clock` returns ms since 1970.
+    At most `cached` profiles are kept; after `patience_ms` no further call is made for a hit. `clock` returns ms since
+    1970.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Visitors:
         self._patience_ms = patience_ms
         self._clock = clock
         self._cache: dict[VisitorKey, Held] = {}
+        self._cached_bytes = 0
         self._lanes = Lanes(telemetry, patience_ms)
         self._linker = Linker(store, telemetry)
 
@@ -75,7 +80,7 @@ class Visitors:
         finally:
             if not settled:
                 # The write may have landed or not: what the cache holds is no longer confirmed.
-                self._cache.pop(key, None)
+                self._forget(key)
             self._lanes.leave(key, jobs)
 
     async def _apply(self, key: VisitorKey, jobs: list[Job]) -> None:
@@ -189,7 +194,7 @@ class Visitors:
             self._telemetry.count(("marks_pushed_out",), pushed_out)
         lifetime = TOMBSTONE_LIFETIME_S if profile.erased else PROFILE_LIFETIME_S
         write = Write(key, held.profile.revision, document, lifetime, marks.packed, r.entries)
-        return write, Held(profile, marks, r.room, now)
+        return write, Held(profile, marks, r.room, now, size=len(document) + len(marks.packed))
 
     def _unite(self, r: Round, job: Job, step: Step) -> None:
         """Bring the history that an alias still carries, with its marks, into the person's round (a merge's step 2)."""
@@ -217,20 +222,26 @@ class Visitors:
         return write, Held(tombstone, Marks(), held.room, held.room_at)
 
     def _keep(self, key: VisitorKey, held: Held) -> None:
-        """Keep what the store has said, in the place of the visitor that was away for longest."""
-        self._cache.pop(key, None)
+        """Keep what the store has said, in the place of the visitors that were away for longest."""
+        self._forget(key)
         if held.revision:
             held.marks = held.marks.at_rest()
             self._cache[key] = held
-            if len(self._cache) > self._cached:
-                del self._cache[next(iter(self._cache))]
+            self._cached_bytes += held.size
+            while len(self._cache) > self._cached or self._cached_bytes > CACHED_BYTES:
+                self._forget(next(iter(self._cache)))
+
+    def _forget(self, key: VisitorKey) -> None:
+        held = self._cache.pop(key, None)
+        if held is not None:
+            self._cached_bytes -= held.size
 
     async def _tidy(self, job: Job) -> None:
         """Finish the merges that the job has brought to their end; what is left undone, the next hit does."""
         try:
             for key, held in (await self._linker.tidy(job, self._clock())).items():
                 if held is None:
-                    self._cache.pop(key, None)
+                    self._forget(key)
                 else:
                     self._keep(key, held)
         except StoreUnavailable:

@@ -315,3 +315,17 @@ async def test_a_proven_persons_stored_choice_counts_where_the_site_has_no_defau
         assert (await second.log_in(app, "u-1")).json()["accepted"] == 1
         assert (await second.log_in(app, "u-2")).json()["dropped"] == 1
         assert stored(app.store, known("u-2")) == Profile()
+
+
+async def test_large_profiles_fill_the_memory_of_a_worker_only_to_a_number_of_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.visitors.CACHED_BYTES", 20_000)
+    async with running() as app:
+        for n in range(40):
+            traits = {f"t{m}": "x" * 900 for m in range(n % 4)}
+            await from_server(app, "/v1/identify", userId=f"u-{n}", traits=traits)
+        visitors = app.gateway.visitors
+        held = visitors._cache.values()
+        assert 5 < len(held) < 40
+        assert sum(each.size for each in held) == visitors._cached_bytes <= 20_000
