@@ -192,6 +192,7 @@ async def test_below_a_path_of_an_https_site_the_path_is_all_that_it_needs(chrom
         await page.evaluate("load({cdnURL: '/t'})")
         await page.evaluate("async () => { await story.view() }")
         await stored.reach(1)
+        await cookie_of(page)
         await page.evaluate("void story.rest()")
         entries = await stored.reach(len(STORY))
         hero = await page.evaluate("decide('/t')")

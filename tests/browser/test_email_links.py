@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 
 import pytest
 from playwright.async_api import BrowserContext
@@ -11,6 +10,7 @@ from playwright.async_api import BrowserContext
 from gateway.app import clock
 from gateway.identity.links import DAY_MS, Link, Links
 from gateway.identity.visitor import hashed
+from gateway.secrets import SecretsFile
 from tests.browser.sdk_pages import ROOT, Site, call, logged, names, shared_gateway, until
 from tests.integration.process import Gateway
 
@@ -28,7 +28,7 @@ def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 async def test_a_page_view_is_the_click_and_the_snippet_cleans_the_address(
     context: BrowserContext, gateway: Gateway
 ) -> None:
-    keys = tomllib.loads((gateway.data / "secrets.toml").read_text("utf-8"))["cookie_keys"]
+    keys = [key.text for key in SecretsFile(gateway.data).cookie_ring()]
     link = Link("demo", CONTACT, "autumn", f"{gateway.public}/offer", clock(), clock() + DAY_MS, "an-id")
     site = Site(context, gateway)
     page = await site.open(f"/offer?a=1&tuttu={Links(keys).recognition(link, clock())}&b=2")

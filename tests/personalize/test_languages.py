@@ -125,8 +125,8 @@ SAID: dict[str, tuple[str, str]] = {
         "lupa email tai personalization on annettu (nyt ei mitään lupaa)",
     ),
     "{consent: email}": (
-        "consent email (is: analytics, personalization)",
-        "lupa email on annettu (nyt analytics, personalization)",
+        "consent email (is: analytics, personalization, sms)",
+        "lupa email on annettu (nyt analytics, personalization, sms)",
     ),
     "{owns: insight*}": ("owns insight* (is: none)", "kävijä omistaa tuotteen insight* (nyt ei mitään)"),
     "{owns: pro}": ("owns pro (is: professional)", "kävijä omistaa tuotteen pro (nyt professional)"),
