@@ -95,6 +95,11 @@ class Visitors:
                 self._keep(key, held)
                 _send_on(key, held, jobs, sure=confirmed)
                 return
+            if not confirmed and any(_is_strangers(key, held.profile, job) for job in jobs):
+                # An older id may have become this person's since: that is not to be judged by memory.
+                stored = await self._store.read(key, held.revision)
+                held, confirmed = held if stored is None else from_store(key, stored, held), True
+                continue
             jobs = [job for job in jobs if _belongs(key, held.profile, job)]
             found = await self._joined(key, held, jobs, begun)
             if found is not None:
@@ -262,8 +267,7 @@ def _belongs(key: VisitorKey, profile: Profile, job: Job) -> bool:
         if void or (not job.sure and profile.aliases.get(step.name) != step.alias.at):
             job.start_again(job.visitor)
             return False
-    theirs = not job.person or job.person == key.id or profile.aliases.get(f"k:{job.person}", 0) > 0
-    if theirs or not job.path:
+    if not _is_strangers(key, profile, job):
         return True
     if job.visitor.kind == "k":
         _refuse(job, NOT_YOURS)
@@ -271,6 +275,13 @@ def _belongs(key: VisitorKey, profile: Profile, job: Job) -> bool:
         job.start_again(VisitorKey(key.site, "k", job.person))
         job.wants_cookie = bool(job.envelopes)
     return False
+
+
+def _is_strangers(key: VisitorKey, profile: Profile, job: Job) -> bool:
+    """Tell whether a job came through the alias of a browser that is this person's to prove another one."""
+    if not job.person or not job.path or job.person == key.id:
+        return False
+    return profile.aliases.get(f"k:{job.person}", 0) <= 0
 
 
 def _refuse(job: Job, outcome: Outcome) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import StoreUnavailable
@@ -184,6 +184,7 @@ DEATHS = st.lists(st.tuples(st.integers(1, 12), st.booleans()), min_size=1, max_
 
 
 @settings(max_examples=150, deadline=None)
+@example([("log in", 0, 0, "ann"), ("rename", 1, 0, "ann"), ("together", 0, 1, "bob")], [(1, False)])
 @given(TODO, DEATHS)
 def test_crashes_between_any_two_commands_change_nothing(todo: Todo, deaths: list[tuple[int, bool]]) -> None:
     undisturbed, _ = asyncio.run(run(todo, []))
