@@ -116,7 +116,7 @@ class Visitors:
         for job in jobs:
             if job.wants_cookie:
                 await self._linker.give_cookie(key, held.profile, job, now)
-        linking = [job for job in jobs if job.person and not job.path and job.person != key.id]
+        linking = [job for job in jobs if job.person not in ("", key.id) and not job.path and not job.erase_before]
         if not linking:
             return None
         found = await self._linker.link(key, held, linking, now)
@@ -136,7 +136,7 @@ class Visitors:
         if held is not None and not doubted:
             return held, False
         held = held or Held(Profile(), Marks(), room_at=now)
-        if key.id == jobs[0].hit.minted:
+        if key.id == jobs[0].hit.minted and not doubted:
             return held, False  # nobody else can know this visitor yet
         stored = await self._store.read(key, "")
         found = Held(Profile(), Marks(), held.room, held.room_at) if stored is None else from_store(key, stored, held)
@@ -262,8 +262,10 @@ def _belongs(key: VisitorKey, profile: Profile, job: Job) -> bool:
         if void or (not job.sure and profile.aliases.get(step.name) != step.alias.at):
             job.start_again(job.visitor)
             return False
-    theirs = not job.person or job.person == key.id or profile.aliases.get(f"k:{job.person}", 0) > 0
-    if theirs or not job.path:
+    older = f"k:{job.person}"
+    theirs = not job.person or job.person == key.id or profile.aliases.get(older, 0) > 0
+    # A rename that was interrupted is not listed by the person yet; this job finishes it.
+    if theirs or not job.path or any(step.name == older for step in job.path):
         return True
     if job.visitor.kind == "k":
         _refuse(job, NOT_YOURS)
