@@ -224,6 +224,7 @@ class Desk:
         intake.choice, intake.chosen = last_choice(hit, intake.envelopes)
         for envelope in intake.envelopes:
             envelope.person = person_of(hit, envelope)
+        put_later_events(hit, intake.envelopes)
         withdrawal = _withdrawal(intake)
         envelopes = []
         for envelope in intake.envelopes:
@@ -237,7 +238,7 @@ class Desk:
         of_people = [e for e in envelopes if not about_company(hit, e.event, e.anonymous_id)]
         if of_people and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
             hit.minted = new_visitor_id()
-        put_later_events(hit, envelopes)
+            put_later_events(hit, envelopes)
         arrive(hit, envelopes, self.tokens)
         groups: dict[tuple[VisitorKey, str], list[Envelope]] = {}
         for envelope in envelopes:

@@ -40,8 +40,8 @@ placements:
 DO = st.tuples(
     st.sampled_from(
         ["view", "view", "log in", "log in", "log in anew", "batch", "ask", "log out", "withdraw", "refuse",
-         "refuse in context", "delete person", "delete browser", "claim", "server", "relay", "rename", "click",
-         "sweep", "together", "together"]
+         "refuse in context", "refuse in a batch", "delete person", "delete browser", "claim", "server", "relay",
+         "rename", "click", "sweep", "together", "together"]
     ),
     st.integers(0, 1),  # the worker
     st.integers(0, 3),  # the browser; the last two are at the other site
@@ -90,13 +90,15 @@ class World:
 
     def take(self, seat: Seat, user: str) -> None:
         """Note that somebody has proved to be at a browser: what was nobody's is theirs."""
-        if seat.owner == user:
-            return
-        if seat.owner:
-            seat.empty()
-        else:
+        if not seat.owner:
             self.theirs(seat.site, user).add(seat.marker)
+        elif not self.same(seat, user):
+            seat.empty()
         seat.owner = user
+
+    def same(self, seat: Seat, user: str) -> bool:
+        """Tell whether a browser is this person's by any of their ids."""
+        return bool(seat.owner) and self.theirs(seat.site, seat.owner) is self.theirs(seat.site, user)
 
     def theirs(self, where: str, user: str) -> set[str]:
         return self.may_hold.setdefault(f"{where}/{user}", {f"{where}/{user}"})
@@ -130,7 +132,8 @@ async def log_in(w: World, app: App, seat: Seat, user: str, **more: Any) -> None
     marker = {f"{seat.site}/{user}": 1, "first_name": user}
     body = {**proof(seat, user), "traits": marker, **more}
     if (await send(app, seat, "/v1/identify", **body)).json().get("accepted"):
-        assert seat.owner in ("", user) or seat.browser.cookie != before, "another person has a cookie of their own"
+        theirs = not seat.owner or w.same(seat, user)
+        assert theirs or seat.browser.cookie != before, "another person has a cookie of their own"
         w.take(seat, user)
 
 
@@ -164,12 +167,16 @@ async def act(w: World, do: Do) -> None:  # noqa: C901, PLR0912, PLR0915 - one b
             w.leave(seat.site, seat.owner)
         seat.browser.cookie = ""
         seat.empty()
-    elif what.startswith("refuse"):
+    elif what.startswith("refuse") and (seat.browser.cookie or what != "refuse in a batch"):
         told = proof(seat, user)
         said: dict[str, Any] = {**told, "consent": []}
         if what == "refuse in context":
             said = {"userId": user, "context": {"userHash": told["userHash"], **REFUSAL}}
-        await send(app, seat, "/v1/identify", **said)
+        if what == "refuse in a batch":
+            identify = {"type": "identify", "userId": user, "context": {"userHash": told["userHash"]}}
+            await send(app, seat, "/v1/batch", consent=[], batch=[identify, {"type": "page"}])
+        else:
+            await send(app, seat, "/v1/identify", **said)
         w.leave(seat.site, user)
         seat.browser.cookie = ""
         seat.empty()

@@ -52,6 +52,20 @@ async def test_a_proven_persons_refusal_on_somebody_elses_browser_erases_only_wh
         assert shared.cookie == "", "and the browser is nobody's"
 
 
+@pytest.mark.parametrize("where", ["request", "event"])
+async def test_a_refusal_that_follows_a_proof_in_a_batch_is_that_persons(where: str) -> None:
+    async with running() as app:
+        mine, shared = Browser(), Browser()
+        await mine.log_in(app, "bob")
+        await shared.log_in(app, "ann")
+        identify = {"type": "identify", "userId": "bob", "context": {"userHash": proof("bob")}}
+        page = {"type": "page"} if where == "request" else {"type": "page", "context": {"consent": NOTHING}}
+        body: dict[str, Any] = {"consent": []} if where == "request" else {}
+        await shared.send(app, "/v1/batch", batch=[identify, page], **body)
+        assert person(app.store, "ann").erased == 0
+        assert person(app.store, "bob").erased > 0
+
+
 async def test_a_refusal_with_a_proof_in_the_context_is_the_persons_without_a_cookie_too() -> None:
     async with running() as app:
         browser, elsewhere = Browser(), Browser()
