@@ -98,7 +98,7 @@ class Town:
                     found.log += [fields[b"e"] for _, fields in store.xrange(key)]
                 elif kind == b"string":
                     value = store.get(key)
-                    found.keys[name] = orjson.loads(value) if value.startswith(b"{") else value
+                    found.keys[name] = orjson.loads(value) if ":v:" in name else value
                 else:
                     found.keys[name] = store.dump(key)
         return found
