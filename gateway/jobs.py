@@ -69,6 +69,11 @@ class Job:
         self.at = self.visitor
 
     @property
+    def last_index(self) -> int:
+        """The position of the job's last event in its request, -1 without any."""
+        return max((envelope.index for envelope in self.envelopes), default=-1)
+
+    @property
     def floor(self) -> int:
         """Until when (ms) the visitor had erased what came through the aliases on the way."""
         return max((step.alias.erased for step in self.path), default=0)

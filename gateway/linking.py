@@ -92,7 +92,7 @@ class Linker:
             return
         alias = _new_alias(name, Profile(), person_key, person, now)
         if await self._write(key, alias, "", Marks()) is None:
-            job.path = [Step(key, alias, Marks())]
+            job.path = [Step(key, alias, Marks()), *job.path]
 
     async def checked(self, key: VisitorKey, held: Held) -> Held:
         """Return what holds at a key whose alias was doubted: the alias, or a tombstone where it is void.

@@ -121,7 +121,7 @@ class Visitors:
         for job in jobs:
             if job.wants_cookie:
                 await self._linker.give_cookie(key, held.profile, job, now)
-        linking = [job for job in jobs if job.person and not job.path and job.person != key.id]
+        linking = [job for job in jobs if job.person not in ("", key.id) and not job.path and not job.erase_before]
         if not linking:
             return None
         found = await self._linker.link(key, held, linking, now)
@@ -141,7 +141,7 @@ class Visitors:
         if held is not None and not doubted:
             return held, False
         held = held or Held(Profile(), Marks(), room_at=now)
-        if key.id == jobs[0].hit.minted:
+        if key.id == jobs[0].hit.minted and not doubted:
             return held, False  # nobody else can know this visitor yet
         stored = await self._store.read(key, "")
         found = Held(Profile(), Marks(), held.room, held.room_at) if stored is None else from_store(key, stored, held)
@@ -281,7 +281,9 @@ def _is_strangers(key: VisitorKey, profile: Profile, job: Job) -> bool:
     """Tell whether a job came through the alias of a browser that is this person's to prove another one."""
     if not job.person or not job.path or job.person == key.id:
         return False
-    return profile.aliases.get(f"k:{job.person}", 0) <= 0
+    older = f"k:{job.person}"
+    # A rename that was interrupted is not listed by the person yet; this job finishes it.
+    return profile.aliases.get(older, 0) <= 0 and all(step.name != older for step in job.path)
 
 
 def _refuse(job: Job, outcome: Outcome) -> None:

@@ -7,6 +7,7 @@ time or a later one. An alias that is not younger than its person's erasure is v
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +87,13 @@ def united(plan: MergePlan, person: Profile, name: str, alias: Alias, now: int) 
         person = person.copy()
     person.aliases = {**person.aliases, name: alias.at}
     return person
+
+
+def let_go(listed: Mapping[str, int], name: str, at: int) -> dict[str, int]:
+    """Return a person's list with one browser let go at `at` (ms), and not over MOST_ALIASES that ever were."""
+    released = sorted((n for n, said in listed.items() if said < 0 and n != name), key=listed.__getitem__)
+    gone = set(released[MOST_ALIASES - 1 :])
+    return {**{n: said for n, said in listed.items() if n not in gone}, name: -at}
 
 
 def has_room(person: Profile, name: str, snapshot: Profile) -> bool:

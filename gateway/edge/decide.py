@@ -195,11 +195,11 @@ def _visitor(desk: Desk, intake: Intake) -> VisitorKey | None:
 
 
 def _job_of(intake: Intake, visitor: VisitorKey) -> Job | None:
-    """Return the job that brings the visitor's own events, of two the one by which a browser becomes a person's."""
+    """Return the job that brings the visitor's own events; of several the one of the person who was proved last."""
     theirs = [
         job for job in intake.jobs if job.visitor == visitor or (visitor.kind == "k" and job.person == visitor.id)
     ]
-    return max(theirs, key=lambda job: bool(job.person), default=None)
+    return max(theirs, key=lambda job: (bool(job.person), job.last_index), default=None)
 
 
 def _token_id(desk: Desk, intake: Intake) -> str:

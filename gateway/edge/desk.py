@@ -26,7 +26,7 @@ from gateway.envelope import NO_CONSENT, UNAVAILABLE, BadEvent, Envelope, Hit, O
 from gateway.errors import Refused
 from gateway.identity.consent import allows_profile, in_force, last_choice, put_event_signals, put_signals
 from gateway.identity.tokens import Tokens
-from gateway.identity.verified import person_of, settle_person
+from gateway.identity.verified import person_of, put_later_events, settle_person
 from gateway.identity.visitor import (
     Cookies,
     about_company,
@@ -176,7 +176,8 @@ class Desk:
             address=self._proxies.client(peer, request.forwarded_for()),
         )
         put_signals(hit)
-        settle_person(hit)
+        if segment.bad_id("userId", body.get("userId")) is None:  # nobody is the person "undefined"
+            settle_person(hit)
         if body.get("reset") is True:
             hit.reset = True  # whoever it was has gone; what comes with this request is about somebody new
             hit.other_cookie = self._cookies.found(site, headers.get(b"cookie", b"")).other
@@ -221,21 +222,23 @@ class Desk:
         """Settle consent and identity, and group the events by visitor into jobs."""
         hit = intake.hit
         intake.choice, intake.chosen = last_choice(hit, intake.envelopes)
-        refused = intake.choice is not None and not allows_profile(intake.choice)
-        withdrawal = _whose_word_counts(hit) if refused else []
-        envelopes = []
         for envelope in intake.envelopes:
             envelope.person = person_of(hit, envelope)
+        put_later_events(hit, intake.envelopes)
+        withdrawal = _withdrawal(intake)
+        envelopes = []
+        for envelope in intake.envelopes:
             if not withdrawal and _may_collect(hit, envelope):
                 envelopes.append(envelope)
             else:
                 envelope.outcome = NO_CONSENT
         if withdrawal:
-            intake.jobs = [Job(hit, key, [], erase_before=hit.received, decided=intake.chosen) for key in withdrawal]
+            intake.jobs = withdrawal
             return
         of_people = [e for e in envelopes if not about_company(hit, e.event, e.anonymous_id)]
         if of_people and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
             hit.minted = new_visitor_id()
+            put_later_events(hit, envelopes)
         arrive(hit, envelopes, self.tokens)
         groups: dict[tuple[VisitorKey, str], list[Envelope]] = {}
         for envelope in envelopes:
@@ -303,12 +306,20 @@ class Desk:
         return [(index, message_id, UNAVAILABLE) for index, message_id, _ in outcomes]
 
 
-def _whose_word_counts(hit: Hit) -> list[VisitorKey]:
-    """Return whom a refusal erases: the cookie's visitor, and the person who proved to be that."""
+def _withdrawal(intake: Intake) -> list[Job]:
+    """Return the jobs of a refusal: the cookie's visitor goes, and the person who proved to have refused.
+
+    A cookie's visitor who is another person's by now has refused nothing, and stays.
+    """
+    hit = intake.hit
+    if intake.choice is None or allows_profile(intake.choice):
+        return []
+    choices = [envelope for envelope in intake.envelopes if envelope.signal is not None]
+    person = max(choices, key=lambda e: (e.event.time, e.index)).person if choices else hit.person
     found = [VisitorKey(hit.site.key, "a", hit.visitor_id)] if hit.visitor_id else []
-    if hit.person and (hit.visitor_id or not hit.secret):
-        found.append(VisitorKey(hit.site.key, "k", hit.person))
-    return found
+    if person and (hit.visitor_id or not hit.secret):
+        found.append(VisitorKey(hit.site.key, "k", person))
+    return [Job(hit, key, [], person, erase_before=hit.received, decided=intake.chosen) for key in found]
 
 
 def _may_collect(hit: Hit, envelope: Envelope) -> bool:

@@ -8,6 +8,7 @@ dropped. Everything else is a claim.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.envelope import Envelope, Hit, Site
@@ -48,6 +49,20 @@ def person_of(hit: Hit, envelope: Envelope) -> str:
         if _is_proved(hit, user_id, given):
             return hashed(hit.site.key, "u", user_id)
     return hit.person
+
+
+def put_later_events(hit: Hit, envelopes: Sequence[Envelope]) -> None:
+    """Let what follows a proof within one request of a browser be that person's too, as in a request of its own.
+
+    Else it would be the person's to whom the browser belonged before. Without a cookie nothing says that two events
+    came from one browser.
+    """
+    if not (hit.visitor_id or hit.minted):
+        return
+    person = ""
+    for envelope in envelopes:
+        if not (hit.secret and envelope.event.type == "alias"):  # the server renames somebody
+            person = envelope.person = envelope.person or person
 
 
 def _is_proved(hit: Hit, user_id: str, given: Any) -> bool:

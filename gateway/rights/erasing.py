@@ -19,7 +19,7 @@ from typing import Any
 
 from gateway.ports import Erasure, LogEraser, ProfileStore, VisitorKey
 from gateway.rights.holdings import Change, Holding, Holdings
-from personalize.aliases import Alias
+from personalize.aliases import Alias, let_go
 from personalize.profiles import Profile
 
 
@@ -188,7 +188,7 @@ def _released(held: Holding, browser: str, before: int) -> Change | None:
     at = person.aliases.get(browser, 0)
     if -at >= before:
         return None
-    return Change(_with_aliases(person, {**person.aliases, browser: -before}), held.marks, before, browser)
+    return Change(_with_aliases(person, let_go(person.aliases, browser, before)), held.marks, before, browser)
 
 
 def _with_aliases(person: Profile, aliases: dict[str, int]) -> Profile:
