@@ -23,7 +23,7 @@ from gateway.edge.notices import Notices
 from gateway.edge.request import Header, Request, Scope
 from gateway.enrich.address import TrustedProxies
 from gateway.envelope import NO_CONSENT, UNAVAILABLE, BadEvent, Envelope, Hit, Outcome, Rejected, Site
-from gateway.errors import Refused
+from gateway.errors import BadRequest, Refused
 from gateway.identity.consent import allows_profile, in_force, last_choice, put_event_signals, put_signals
 from gateway.identity.tokens import Tokens
 from gateway.identity.verified import person_of, settle_person
@@ -208,10 +208,11 @@ class Desk:
             if index % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
             found = segment.too_large(index) if index in oversized else _decoded(item, index, kind, hit, walk=walk)
+            if isinstance(found, Envelope):
+                found = _with_signals(hit, found)
             if isinstance(found, BadEvent):
                 intake.bad.append(found)
             else:
-                put_event_signals(hit, found)
                 intake.envelopes.append(found)
                 if found.clamped:
                     self.telemetry.count(("times_clamped",))
@@ -221,17 +222,17 @@ class Desk:
         """Settle consent and identity, and group the events by visitor into jobs."""
         hit = intake.hit
         intake.choice, intake.chosen = last_choice(hit, intake.envelopes)
-        refused = intake.choice is not None and not allows_profile(intake.choice)
-        withdrawal = _whose_word_counts(hit) if refused else []
-        envelopes = []
         for envelope in intake.envelopes:
             envelope.person = person_of(hit, envelope)
-            if not withdrawal and _may_collect(hit, envelope):
+        refused = intake.choice is not None and not allows_profile(intake.choice)
+        intake.jobs = _withdrawal(intake) if refused else []
+        envelopes = []
+        for envelope in intake.envelopes:
+            if not intake.jobs and _may_collect(hit, envelope):
                 envelopes.append(envelope)
             else:
                 envelope.outcome = NO_CONSENT
-        if withdrawal:
-            intake.jobs = [Job(hit, key, [], erase_before=hit.received, decided=intake.chosen) for key in withdrawal]
+        if intake.jobs:
             return
         of_people = [e for e in envelopes if not about_company(hit, e.event, e.anonymous_id)]
         if of_people and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
@@ -303,16 +304,29 @@ class Desk:
         return [(index, message_id, UNAVAILABLE) for index, message_id, _ in outcomes]
 
 
-def _whose_word_counts(hit: Hit) -> list[VisitorKey]:
-    """Return whom a refusal erases: the cookie's visitor, and the person who proved to be that."""
-    found = [VisitorKey(hit.site.key, "a", hit.visitor_id)] if hit.visitor_id else []
-    if hit.person and (hit.visitor_id or not hit.secret):
-        found.append(VisitorKey(hit.site.key, "k", hit.person))
+def _withdrawal(intake: Intake) -> list[Job]:
+    """Return the erasures that a refusal asks for: of the cookie's visitor, and of the person who proved to be that.
+
+    A cookie that is somebody else's erases nothing of them: the visitors send the job on to the person.
+    """
+    hit = intake.hit
+    if hit.secret and not hit.visitor_id:
+        return []
+    persons = {e.person for e in intake.envelopes if e.signal is not None and e.event.time == intake.chosen}
+    persons = (persons | {hit.person}) - {""}
+    found = [Job(hit, VisitorKey(hit.site.key, "k", person), []) for person in sorted(persons)]
+    if hit.visitor_id:
+        visitor = VisitorKey(hit.site.key, "a", hit.visitor_id)
+        found.insert(0, Job(hit, visitor, [], person=min(persons, default="")))
+    for job in found:
+        job.erase_before, job.decided = hit.received, intake.chosen
     return found
 
 
 def _may_collect(hit: Hit, envelope: Envelope) -> bool:
     """Tell whether an event may reach a profile, as far as that can be told without reading one."""
+    if about_company(hit, envelope.event, envelope.anonymous_id):
+        return True  # a company is no person; whoever allows what, it is kept
     if envelope.signal is None and (hit.visitor_id or hit.secret or envelope.person):
         return allows_profile(envelope.limit)  # a stored choice may stand; it is read with the profile
     return allows_profile(in_force(envelope.signal, None, hit.site.consent, hit.received, envelope.limit))
@@ -325,6 +339,14 @@ def _decoded(item: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> Envel
     except Exception:
         log.exception("an event could not be decoded")
         return BadEvent(index, Outcome("rejected", Rejected.BAD_EVENT, "the event could not be read"))
+
+
+def _with_signals(hit: Hit, envelope: Envelope) -> Envelope | BadEvent:
+    try:
+        put_event_signals(hit, envelope)
+    except BadRequest as err:
+        return BadEvent(envelope.index, Outcome("rejected", Rejected.BAD_EVENT, f"{err.message}: {err.hint}"))
+    return envelope
 
 
 def _has_bad_token(envelope: Envelope) -> bool:
