@@ -55,7 +55,7 @@ def traits_without_clicks(traits: Mapping[str, Any], *, ads: bool) -> Mapping[st
 
 
 def _pattern(names: tuple[str, ...]) -> re.Pattern[bytes]:
-    """Return the pattern of such parameters in a row; inside of another address the signs are %-encoded, once or more."""
+    """Return the pattern of such parameters in a row; inside of another address the signs are %-encoded, even twice."""
     sign = r'[^&;#"\\\s%]'
     value = rf"{sign}*(?:%(?!(?:25)*(?:26|23|3[Bb])){sign}*)*"
     parameter = rf"(?:{'|'.join(names)})(?:=|%(?:25)*3[Dd]){value}"

@@ -15,7 +15,7 @@ _NO_ADS = PURPOSES - {"ads"}
 
 
 def signal_of(body: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the purposes that the `consent` list of a request or event allows, None if there is none; raises BadRequest.
+    """Return the purposes that a request's or event's `consent` list allows, None without one; raises BadRequest.
 
     Purposes that are not the gateway's are left out. A list of nothing else is refused: read as "nothing allowed", a
     misspelt word would erase a visitor.

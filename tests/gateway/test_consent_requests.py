@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -66,26 +66,19 @@ class Asker:
         request, _, said = self._row.request.partition(", SDK: ")
         consent = {"consent": sorted(purposes(said))} if said else {}
         link = mailed(self._site.key, self._user)
-        match request:
-            case "a GET of an e-mail's link":
-                return await self._http.get(f"/v1/go/{LINKS.link(link)}", headers={"user-agent": AGENT})
-            case "an e-mail's pixel":
-                return await self._http.get(f"/v1/open/{LINKS.pixel(link)}.gif", headers={"user-agent": AGENT})
-            case "a page view by an e-mail's link":
-                page = {"url": f"{TARGET}?tuttu={LINKS.recognition(link, clock())}"}
-                return await self._post("/v1/page", {"context": {"page": page}, **consent})
-            case "a mail noted as sent":
-                item = {"userId": self._user, "target": TARGET, "message": "autumn", "sent": True}
-                return await self._serve("/v1/links", base="https://www.example.com/t", links=[item])
-            case "a company's attributes":
-                return await self._serve("/v1/group", groupId=self._user, traits={"name": "Konepaja"}, **consent)
-            case "a person put into a company":
-                return await self._serve("/v1/group", groupId="g", userId=self._user, **consent)
-            case "an older id renamed":
-                return await self._serve("/v1/alias", previousId=self._user, userId=f"{self._user}-new")
-            case "reset with a cookie":
-                return await self._post("/v1/batch", {"batch": [], "reset": True}, headers=self._headers())
-        raise AssertionError(request)
+        page = {"url": f"{TARGET}?tuttu={LINKS.recognition(link, clock())}"}
+        mail = {"userId": self._user, "target": TARGET, "message": "autumn", "sent": True}
+        sent: dict[str, Callable[[], Awaitable[httpx.Response]]] = {
+            "a GET of an e-mail's link": lambda: self._get(f"/v1/go/{LINKS.link(link)}"),
+            "an e-mail's pixel": lambda: self._get(f"/v1/open/{LINKS.pixel(link)}.gif"),
+            "a page view by an e-mail's link": lambda: self._post("/v1/page", {"context": {"page": page}, **consent}),
+            "a mail noted as sent": lambda: self._serve("/v1/links", base="https://www.example.com/t", links=[mail]),
+            "a company's attributes": lambda: self._serve("/v1/group", groupId=self._user, traits={"a": 1}, **consent),
+            "a person put into a company": lambda: self._serve("/v1/group", groupId="g", userId=self._user),
+            "an older id renamed": lambda: self._serve("/v1/alias", previousId=self._user, userId=f"new-{self._user}"),
+            "reset with a cookie": lambda: self._post("/v1/batch", {"batch": [], "reset": True}, self._headers()),
+        }
+        return await sent[request]()
 
     def _headers(self) -> dict[str, str]:
         if "reset" in self._row.request:
@@ -96,6 +89,9 @@ class Asker:
         if "reset" in self._row.request:
             return {}
         return {"userId": self._user, "userHash": user_hash(self._site.secret_key, self._user)}
+
+    async def _get(self, path: str) -> httpx.Response:
+        return await self._http.get(path, headers={"user-agent": AGENT})
 
     async def _serve(self, path: str, **body: Any) -> httpx.Response:
         return await self._http.post(path, json={"writeKey": self._site.secret_key, **body})
