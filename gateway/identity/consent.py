@@ -56,9 +56,8 @@ def put_event_signals(hit: Hit, envelope: Envelope) -> None:
     """
     envelope.signal, envelope.limit = hit.signal, hit.limit
     if envelope.raw is not hit.body:
-        own = signal_of(envelope.raw)
-        if own is not None:
-            _narrow(envelope, Said(own, PURPOSES))
+        if envelope.raw.get("consent") is not None:
+            _narrow(envelope, Said(signal_of(envelope.raw), PURPOSES))
         _narrow(envelope, _said_in(envelope.raw.get("context"), hit))
 
 

@@ -23,8 +23,7 @@ from gateway.settings import Settings
 from gateway.store.connection import StoreConnection
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.profiles import RedisProfiles
-from tests.gateway.consent_rows import DASH, purposes, said
-from tests.gateway.consent_rows import Row as DecisionRow
+from tests.gateway.consent_rows import DASH, Row, purposes, said
 
 KEY = "k" * 32
 COOKIE = "__Host-tuttu_id"
@@ -128,7 +127,7 @@ class Sender:
     PROVEN = ("proven", "proven elsewhere", "proven free", "proven own", "proven other")
     LINKED = ("linked", "proven own", "server person")
 
-    def __init__(self, bench: Bench, row: DecisionRow) -> None:
+    def __init__(self, bench: Bench, row: Row) -> None:
         self._bench, self._row = bench, row
         self._site = bench.sites[row.site]
         self.id = new_visitor_id()
