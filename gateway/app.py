@@ -25,7 +25,7 @@ from gateway.networks.data import Networks
 from gateway.networks.errors import OwnListInvalid
 from gateway.networks.lookups import Lookups
 from gateway.networks.own_list import OwnList, read_own_list
-from gateway.ports import ProfileStore
+from gateway.ports import ProfileStore, VisitorKey
 from gateway.reload import unpacked
 from gateway.rights.requests import Rights
 from gateway.settings import Settings, SiteSettings, purposes_by_category
@@ -169,6 +169,11 @@ class Gateway:
             self._desk.take_secret_keys()
 
         return go
+
+    def forget(self, visitor: VisitorKey) -> None:
+        """Keep nothing of a visitor who was erased in memory; the store is asked again should they come back."""
+        self.visitors.forget(visitor)
+        self.companies.forget(visitor)
 
     def report(self) -> dict[str, object]:
         """Return the worker's numbers for the parent."""

@@ -82,6 +82,10 @@ class Companies:
         held = self._refresh(company)
         return held.attributes if held is not None and self._clock() - held.read_at <= OLDEST_MS else _NOTHING
 
+    def forget(self, visitor: VisitorKey) -> None:
+        """Remember no longer which company a visitor belongs to."""
+        self._company_of.pop(visitor, None)
+
     def _refresh(self, company: VisitorKey) -> _Held | None:
         """Return what is held of a company, as the one used last; begin to read it when it is not fresh."""
         held = self._held.pop(company, None)

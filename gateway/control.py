@@ -1,7 +1,8 @@
 """What parent and worker say to each other over a socket pair: JSON objects, each behind its length.
 
-The parent sends the worker's orders first, then asks for a report now and then. When the line ends, the other side has
-died: a worker without a parent stops, for it has lost its store's keeper.
+The parent sends the worker's orders first, then asks for a report now and then, and says who was erased and is to be
+forgotten: `{"forget": [[site, kind, id], …]}`. When the line ends, the other side has died: a worker without a parent
+stops, for it has lost its store's keeper.
 
 New rules and keys come in two steps, so that either all workers have them or none: `{"prepare": n, "site", "rules"}`,
 or `{"prepare": n, "keys"}`, is answered `{"prepared": n}`, or with an `"error"`; after `{"go": n}` the worker's next

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from redis.exceptions import RedisError
 
 from gateway.errors import StoreUnavailable
-from gateway.ports import LogEraser
+from gateway.ports import LogEraser, VisitorKey
 from gateway.rights.erasing import Eraser
 from gateway.rights.ledger import Ledger
 
@@ -27,9 +27,20 @@ COMPACT_EVERY_S = 86_400
 
 
 class Sweep:
-    """Finishes what is noted in one store's log. `clock` returns ms since 1970."""
+    """Finishes what is noted in one store's log. `clock` returns ms since 1970.
 
-    def __init__(self, log_eraser: LogEraser, eraser: Eraser, ledger: Ledger, clock: Callable[[], int]) -> None:
+    `forget` is told who was erased, so that no worker goes on remembering them.
+    """
+
+    def __init__(
+        self,
+        log_eraser: LogEraser,
+        eraser: Eraser,
+        ledger: Ledger,
+        clock: Callable[[], int],
+        forget: Callable[[Sequence[VisitorKey]], None] = lambda _: None,
+    ) -> None:
+        self._forget = forget
         self._log = log_eraser
         self._eraser = eraser
         self._ledger = ledger
@@ -65,6 +76,7 @@ class Sweep:
             except (LookupError, ValueError, TypeError, AttributeError):
                 log.exception("an erasure could not be finished; it is tried again")
         if finished:
+            self._forget([note.visitor for note in finished])
             await asyncio.to_thread(self._ledger.append, finished, self._clock())
         for note in finished:
             try:

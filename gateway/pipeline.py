@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from gateway.enrich import enriched
-from gateway.enrich.clicks import clicks_of, without_clicks
+from gateway.enrich.clicks import clicks_of, traits_without_clicks, without_clicks
 from gateway.envelope import DUPLICATE, ERASED, NO_CONSENT, STORED, TOO_HOT, Envelope, Hit, Outcome
 from gateway.identity.consent import allows_profile, allows_reading, clicks_allowed, in_force
 from gateway.identity.links import recognition_in
@@ -253,6 +253,9 @@ def put_fold(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
     event = envelope.event
     if event.contact and r.visitor.kind != "a":
         event = replace(event, contact=())  # who has proved who they are is not recognized as somebody else
+    if event.traits:
+        traits = traits_without_clicks(event.traits, ads=clicks_allowed(r.consent))
+        event = event if traits is event.traits else replace(event, traits=traits)
     r.profile = fold_company(r.profile, event) if _is_company(r.visitor) else fold(hit.plan, r.profile, event, r.now)
     r.fingerprints[envelope.fingerprint] = None
     return None

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from gateway.erasure import Sweep
 from gateway.errors import StartupError
 from gateway.keys_watch import KeysWatch
 from gateway.listening import address_of, listener_on
+from gateway.ports import VisitorKey
 from gateway.reload import unpacked
 from gateway.rights.ledger import Ledger
 from gateway.rights.requests import Rights
@@ -139,9 +140,14 @@ class Supervisor:
         stack.push_async_callback(connection.close)
         profiles = RedisProfiles(connection, log_cap=self._settings.gateway.log_entries // PARTITIONS)
         rights = rights_over(profiles, client)
-        sweep = Sweep(RedisLog(client), rights.eraser, Ledger(self._settings.data), clock)
+        sweep = Sweep(RedisLog(client), rights.eraser, Ledger(self._settings.data), clock, self._forget)
         stack.push_async_callback(_ended, asyncio.create_task(sweep.run()))
         return rights
+
+    def _forget(self, visitors: Sequence[VisitorKey]) -> None:
+        """Let no worker remember visitors who were erased; what has not been said when one ends went with it."""
+        for worker in self._workers.values():
+            worker.line.post({"forget": list(map(list, visitors))})
 
     async def _plan_of(self, site: str) -> Plan | None:
         """Return a site's live rules, without any an empty plan; None for a site that there is not."""

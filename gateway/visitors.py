@@ -56,6 +56,10 @@ class Visitors:
     def __len__(self) -> int:
         return len(self._cache)
 
+    def forget(self, key: VisitorKey) -> None:
+        """Let go of what is remembered of a visitor; the next hit asks the store."""
+        self._forget(key)
+
     async def submit(self, job: Job) -> None:
         """Apply a job; returns when the store has answered. On failure `job.done` stays False."""
         for _ in range(MOST_STEPS):

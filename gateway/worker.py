@@ -22,6 +22,7 @@ from gateway.app import Gateway, rights_over, sites_of
 from gateway.collector import Collector
 from gateway.control import Line, open_line
 from gateway.networks.data import FOLDER, Networks
+from gateway.ports import VisitorKey
 from gateway.settings import Settings
 from gateway.store.connection import StoreConnection
 from gateway.store.keys import PARTITIONS
@@ -107,7 +108,7 @@ async def _watch(networks: Networks) -> None:
 async def _answer(
     line: Line, gateway: Gateway, networks: Networks, connection: StoreConnection, collector: Collector
 ) -> None:
-    """Do what the parent asks until it is gone: report, prepare new rules or keys, let them go live."""
+    """Do what the parent asks until it is gone: report, prepare new rules or keys, let them go live, forget."""
     aside: tuple[int, Callable[[], None]] | None = None
     while (message := await line.hear()) is not None:
         if "prepare" in message:
@@ -124,6 +125,9 @@ async def _answer(
                 aside[1]()
                 collector.tidy_soon()
             aside = None
+        elif "forget" in message:
+            for visitor in message["forget"]:
+                gateway.forget(VisitorKey(*visitor))
         else:
             networks.report(gateway.telemetry)
             await line.say({**gateway.report(), "store_connected": connection.connected})

@@ -223,7 +223,7 @@ def _show(
     now, profile, language = clock(), found.profile, LANGUAGES[args.language]
     consent = in_force(None, profile, frozenset(site.consent), now)
     known = found.key.kind == "k"
-    if not known:
+    if not known and allows_reading(consent):
         profile, known = deciding(found.plan, profile, contact, now)
     seen = without_request(profile, known=known)
     context = Context(seen.facts, consent, seen.known, "" if allows_reading(consent) else "no_consent")

@@ -32,7 +32,7 @@ class _Told:
     company: dict[str, Any] = field(default_factory=dict)
     purchased: list[str] = field(default_factory=list)
     purchased_at: list[int] = field(default_factory=list)
-    consent: dict[str, bool] = field(default_factory=dict)
+    consent: list[str] = field(default_factory=list)
     time: int = 0
 
 
@@ -106,7 +106,7 @@ class Mapping:
             case "purchased at":
                 told.purchased_at = [moment(text, self.now) for text in listed(cell)]
             case "consent":
-                told.consent = choices(cell)
+                told.consent, told.traits["consent"] = choices(cell)
             case "updated at":
                 told.time = moment(cell, self.now)
             case _:
@@ -140,7 +140,7 @@ class Mapping:
         who = {"userId": told.user_id}
         identify = {"type": "identify", **who, "messageId": f"{digest}-i", "timestamp": at, "traits": told.traits}
         if told.consent:
-            identify["context"] = {"consent": {"categoryPreferences": told.consent}}
+            identify["consent"] = told.consent
         yield identify
         if told.company_id:
             yield {

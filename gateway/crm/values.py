@@ -16,9 +16,9 @@ from gateway.wire.times import DAY_MS, SECRET_KEY_SPAN_MS
 Kind = Literal["number", "truth", "text"]
 
 REMOVED = "null"
-PURPOSES = ("analytics", "personalization", "ads", "email", "sms")
-_OF_A_CRM = ("email", "sms")
-"""A list that leaves one of these out says no to it; the others are told by the visitor's own browser."""
+_COLLECTING = ("analytics", "personalization")
+_OF_VISITORS = (*_COLLECTING, "ads")
+_OTHER = ("email", "sms")
 
 # Fifteen digits are exact in every program that reads JSON; a leading zero makes a text (RFC 8259, section 6).
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?")
@@ -79,10 +79,17 @@ def listed(cell: str, more: str = ";") -> list[str]:
     return [text for item in cell.split(";") if (text := item.strip())]
 
 
-def choices(cell: str) -> dict[str, bool]:
-    """Return what a cell says of a person's consent, as Segment's `categoryPreferences`; raises BadValue."""
+def choices(cell: str) -> tuple[list[str], list[str]]:
+    """Return what a cell says of a person's consent: the visitor's choice, [] for none, and all other purposes.
+
+    Raises BadValue. A list that leaves `email` or `sms` out says no to it. One that names neither `analytics` nor
+    `personalization` leaves these as the visitor chose them.
+    """
     given = [text.lower() for text in listed(cell, ";|,")]
     allowed = [] if given == ["none"] else given
-    if unknown := [text for text in allowed if text not in PURPOSES]:
-        raise BadValue(f"{shown(unknown[0])} is no consent; write some of {', '.join(PURPOSES)}, or none")
-    return dict.fromkeys(_OF_A_CRM, False) | dict.fromkeys(allowed, True)
+    if unknown := [text for text in allowed if text not in _OF_VISITORS + _OTHER]:
+        raise BadValue(f"{shown(unknown[0])} is no consent; write some of {', '.join(_OF_VISITORS + _OTHER)}, or none")
+    chosen = [purpose for purpose in _OF_VISITORS if purpose in allowed]
+    if chosen == ["ads"]:
+        raise BadValue(f'"ads" alone would keep nothing; write {" or ".join(_COLLECTING)} beside it, or leave it out')
+    return chosen, [purpose for purpose in _OTHER if purpose in allowed]

@@ -68,7 +68,9 @@ def click_jobs(hit: Hit, jobs: Sequence[Job]) -> list[Job]:
             digest = blake2b(":".join(job.visitor).encode(), digest_size=9, person=b"click").hexdigest()
             properties = {"message": contact.message, "path": contact.path, "link": contact.link}
             noted = Noted(contact.id, CLICKED, f"click-{contact.link}-{digest}", event.time, properties, contact.made)
-            clicks.append(job_of(contact_hit(hit.site, hit.received, consent), [noted]))
+            click = job_of(contact_hit(hit.site, hit.received, consent), [noted])
+            click.envelopes[0].limit = envelope.limit  # Sec-GPC says no for the contact as well
+            clicks.append(click)
     return clicks
 
 

@@ -23,7 +23,7 @@ from gateway.edge.notices import Notices
 from gateway.edge.request import Header, Request, Scope
 from gateway.enrich.address import TrustedProxies
 from gateway.envelope import NO_CONSENT, UNAVAILABLE, BadEvent, Envelope, Hit, Outcome, Rejected, Site
-from gateway.errors import Refused
+from gateway.errors import BadRequest, Refused
 from gateway.identity.consent import allows_profile, in_force, last_choice, put_event_signals, put_signals
 from gateway.identity.tokens import Tokens
 from gateway.identity.verified import person_of, put_later_events, settle_person
@@ -209,10 +209,11 @@ class Desk:
             if index % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
             found = segment.too_large(index) if index in oversized else _decoded(item, index, kind, hit, walk=walk)
+            if isinstance(found, Envelope):
+                found = _with_signals(hit, found)
             if isinstance(found, BadEvent):
                 intake.bad.append(found)
             else:
-                put_event_signals(hit, found)
                 intake.envelopes.append(found)
                 if found.clamped:
                     self.telemetry.count(("times_clamped",))
@@ -324,6 +325,8 @@ def _withdrawal(intake: Intake) -> list[Job]:
 
 def _may_collect(hit: Hit, envelope: Envelope) -> bool:
     """Tell whether an event may reach a profile, as far as that can be told without reading one."""
+    if about_company(hit, envelope.event, envelope.anonymous_id):
+        return True  # a company is no person; whoever allows what, it is kept
     if envelope.signal is None and (hit.visitor_id or hit.secret or envelope.person):
         return allows_profile(envelope.limit)  # a stored choice may stand; it is read with the profile
     return allows_profile(in_force(envelope.signal, None, hit.site.consent, hit.received, envelope.limit))
@@ -336,6 +339,14 @@ def _decoded(item: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> Envel
     except Exception:
         log.exception("an event could not be decoded")
         return BadEvent(index, Outcome("rejected", Rejected.BAD_EVENT, "the event could not be read"))
+
+
+def _with_signals(hit: Hit, envelope: Envelope) -> Envelope | BadEvent:
+    try:
+        put_event_signals(hit, envelope)
+    except BadRequest as err:
+        return BadEvent(envelope.index, Outcome("rejected", Rejected.BAD_EVENT, f"{err.message}: {err.hint}"))
+    return envelope
 
 
 def _has_bad_token(envelope: Envelope) -> bool:

@@ -1,10 +1,12 @@
-"""Click ids in addresses: read where `ads` is allowed, and taken out of what is logged where it is not."""
+"""Click ids: read from addresses where `ads` is allowed, and taken out of what is kept where it is not."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 from gateway.enrich.campaign import parameters
 from gateway.enrich.page import address_of
@@ -16,8 +18,9 @@ LINK = "tuttu"
 _ID = re.compile(r"[A-Za-z0-9_.~-]{1,300}")
 """Unreserved characters (RFC 3986, section 2.3); the networks' ids have at most some 200 of them."""
 
-_HINTS = (b"id=", b"id%3")
-_LINK_HINTS = (b"tuttu=", b"tuttu%3")
+_HINTS = (b"id=", b"id%")
+_KEY_HINT = b'id":'
+_LINK_HINTS = (b"tuttu=", b"tuttu%")
 """One of these is in every such parameter: looking for them costs far less than looking for the pattern."""
 
 
@@ -33,20 +36,32 @@ def clicks_of(context: Mapping[str, Any], properties: Mapping[str, Any]) -> dict
 def without_clicks(entry: bytes, *, ads: bool) -> bytes:
     """Return a log entry (JSON) whose addresses lack our link parameter and, unless `ads` are allowed, click ids.
 
-    Wherever the address stands: as page or referrer, in a field of the site's own, inside of another address.
+    Wherever the address stands: as page or referrer, in a field of the site's own, inside of another address. A field
+    that has the name of a click id is emptied.
     """
-    if not ads and (_HINTS[0] in entry or _HINTS[1] in entry):
-        return _ANY.sub(_closed, entry)
+    if not ads:
+        if _KEY_HINT in entry:
+            entry = _FIELD.sub(rb'\1""', entry)
+        if _HINTS[0] in entry or _HINTS[1] in entry:
+            return _ANY.sub(_closed, entry)
     return _OURS.sub(_closed, entry) if _LINK_HINTS[0] in entry or _LINK_HINTS[1] in entry else entry
 
 
+def traits_without_clicks(traits: Mapping[str, Any], *, ads: bool) -> Mapping[str, Any]:
+    """Return an event's traits as a profile may keep them."""
+    written = orjson.dumps(traits)
+    cleaned = without_clicks(written, ads=ads)
+    return traits if cleaned is written else orjson.loads(cleaned)
+
+
 def _pattern(names: tuple[str, ...]) -> re.Pattern[bytes]:
-    """Return the pattern of such parameters in a row; in an address inside of another its signs are %-encoded."""
+    """Return the pattern of such parameters in a row; inside of another address the signs are %-encoded, even twice."""
     sign = r'[^&;#"\\\s%]'
-    value = rf"{sign}*(?:%(?!26|23|3[Bb]){sign}*)*"
-    parameter = rf"(?:{'|'.join(names)})(?:=|%3[Dd]){value}"
+    value = rf"{sign}*(?:%(?!(?:25)*(?:26|23|3[Bb])){sign}*)*"
+    parameter = rf"(?:{'|'.join(names)})(?:=|%(?:25)*3[Dd]){value}"
     # It begins with a set of signs, which `re` looks for much faster than for alternatives.
-    before, between = r'[?&;#"%](?:(?<=%)(?:3[Ff]|26|23|3[Bb]))?', "(?:[&;]|%26|%3[Bb])"
+    before = r'[?&;#"%](?:(?<=%)(?:25)*(?:3[Ff]|26|23|3[Bb]))?'
+    between = "(?:[&;]|%(?:25)*(?:26|3[Bb]))"
     return re.compile(f"({before}){parameter}(?:{between}{parameter})*({between})?".encode())
 
 
@@ -58,3 +73,4 @@ def _closed(found: re.Match[bytes]) -> bytes:
 
 _OURS = _pattern((LINK,))
 _ANY = _pattern((*KINDS, LINK))
+_FIELD = re.compile(rf'("(?:{"|".join(KINDS)})":)(?:"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*)'.encode())

@@ -15,7 +15,7 @@ _NO_ADS = PURPOSES - {"ads"}
 
 
 def signal_of(body: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the purposes that the request's own `consent` list allows, None if it carries none; raises BadRequest.
+    """Return the purposes that a request's or event's `consent` list allows, None without one; raises BadRequest.
 
     Purposes that are not the gateway's are left out. A list of nothing else is refused: read as "nothing allowed", a
     misspelt word would erase a visitor.
@@ -50,9 +50,14 @@ def put_signals(hit: Hit) -> None:
 
 
 def put_event_signals(hit: Hit, envelope: Envelope) -> None:
-    """Note what one event of a request says, together with the request itself."""
+    """Note what one event of a request says, together with the request itself.
+
+    Raises BadRequest for a list of its own that cannot be read.
+    """
     envelope.signal, envelope.limit = hit.signal, hit.limit
     if envelope.raw is not hit.body:
+        if envelope.raw.get("consent") is not None:
+            _narrow(envelope, Said(signal_of(envelope.raw), PURPOSES))
         _narrow(envelope, _said_in(envelope.raw.get("context"), hit))
 
 

@@ -19,10 +19,12 @@ from tests.browser.web_clients import (
     Stored,
     answer_once,
     below_a_path,
+    from_the_docs,
     gateway_in,
     hosts_of,
     own_page,
     path_of,
+    refuse_allow_refuse,
     told,
     until,
 )
@@ -204,3 +206,15 @@ async def test_below_a_path_of_an_https_site_the_path_is_all_that_it_needs(chrom
     assert (hero["block"], hero["reason"]) == ("book a demo", "rule")
     assert (cookie["secure"], cookie["httpOnly"], cookie["path"], cookie["sameSite"]) == (True, True, "/", "Lax")
     assert hosts == {url.removeprefix("https://")}
+
+
+async def test_consent_by_the_lines_of_the_docs(context: BrowserContext, gateway: Gateway, watched: Watched) -> None:
+    page = await own_page(context, gateway, CLIENT)
+    await page.evaluate("window.banner = {chosen: undefined, choice: () => banner.chosen}")
+    await load(page, gateway, STANDARD)
+    await page.evaluate(f"() => {{ {from_the_docs('analytics.addSourceMiddleware')} }}")
+    choose = """(allowed, denied) => {
+      const answers = [...allowed.map((id) => [id, true]), ...denied.map((id) => [id, false])];
+      banner.chosen = Object.fromEntries(answers);
+    }"""
+    await refuse_allow_refuse(page, gateway, choose)

@@ -18,9 +18,11 @@ from tests.browser.web_clients import (
     Stored,
     answer_once,
     below_a_path,
+    from_the_docs,
     gateway_in,
     hosts_of,
     own_page,
+    refuse_allow_refuse,
     told,
     until,
 )
@@ -202,3 +204,18 @@ async def test_below_a_path_of_an_https_site_the_path_is_all_that_it_needs(chrom
     assert (hero["block"], hero["reason"]) == ("book a demo", "rule")
     assert (cookie["secure"], cookie["httpOnly"], cookie["path"], cookie["sameSite"]) == (True, True, "/", "Lax")
     assert hosts == {url.removeprefix("https://")}
+
+
+async def test_consent_by_the_lines_of_the_docs(context: BrowserContext, gateway: Gateway, watched: Watched) -> None:
+    page = await own_page(context, gateway, CLIENT)
+    await page.evaluate(
+        """([url, source]) => {
+          Object.assign(window, {key: "demo", url, banner: {onChoice: (tell) => { banner.tell = tell }}});
+          const library = new RudderAnalytics(), load = library.load.bind(library);
+          library.load = (key, url, options) => load(key, url, {...options, getSourceConfig: () => source});
+          window.analytics = window.rudderanalytics = library;
+        }""",
+        [gateway.public, SOURCE],
+    )
+    await page.evaluate(from_the_docs("rudderanalytics.load"))
+    await refuse_allow_refuse(page, gateway, "(allowed, denied) => banner.tell({allowed, denied})")

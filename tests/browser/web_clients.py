@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -19,9 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from playwright.async_api import BrowserContext, Page, Request, Route
+from playwright.async_api import BrowserContext, Page, Request, Response, Route
 
-from tests.browser.pages import put_page
+from tests.browser.pages import cookie_of, put_page
 from tests.gateway.making import RULES
 from tests.integration.process import Gateway, eventually
 from tests.integration.proxies import DOCS_SITE, Proxy, block, free_port
@@ -150,6 +151,39 @@ async def own_page(context: BrowserContext, gateway: Gateway, client: str) -> Pa
     page = await context.new_page()
     await page.goto(f"{gateway.public}/page?utm_campaign=kevat")
     return page
+
+
+def from_the_docs(beginning: str) -> str:
+    """Return the JavaScript of docs/consent.md that begins so, as it stands there."""
+    text = (Path(__file__).parents[2] / "docs" / "consent.md").read_text("utf-8")
+    (found,) = [each for each in re.findall(r"```js\n(.*?)```", text, re.DOTALL) if each.startswith(beginning)]
+    return str(found)
+
+
+async def refuse_allow_refuse(page: Page, gateway: Gateway, choose: str) -> None:
+    """Let a visitor refuse, allow and withdraw, with an event after each; `choose` is a function of two lists."""
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer) if answer.request.method == "POST" else None)
+    stored = Stored(gateway)
+
+    async def chosen(number: int, allowed: list[str], denied: list[str]) -> None:
+        await page.evaluate(f"lists => ({choose})(...lists)", [allowed, denied])
+        await page.evaluate(f"void analytics.track('Choice {number}')")
+        await until(lambda: len(answers) >= number)
+        assert answers[number - 1].status == 200
+
+    await chosen(1, [], ["analytics", "personalization", "ads"])
+    assert (stored.entries(), await cookie_of(page)) == ([], "")
+    await chosen(2, ["analytics"], ["personalization", "ads"])
+    (entry,) = stored.entries()
+    assert (entry["e"]["event"], entry["c"]) == ("Choice 2", ["analytics"])
+    assert entry["v"] == "a:" + (await cookie_of(page)).partition(".")[0]
+    assert gateway.profile(entry["v"]).consent[1] == ["analytics"]
+    await chosen(3, [], ["analytics", "personalization", "ads"])
+    assert await cookie_of(page) == ""
+    tombstone = gateway.profile(entry["v"])
+    assert (bool(tombstone.erased), tombstone.consent[1], tombstone.visits) == (True, [], [])
+    await until(lambda: stored.entries() == [])
 
 
 async def answer_once(page: Page, address: str, status: int, headers: dict[str, str]) -> list[datetime]:

@@ -44,14 +44,40 @@ class Row:
         return "an hour ago" in self.signals
 
 
+@dataclass(frozen=True)
+class Other:
+    """One row of the table of other requests."""
+
+    id: str
+    request: str
+    stored: str
+    default: str
+    store: str
+    kept: str
+    answer: str
+
+    @property
+    def site(self) -> str:
+        """The key of the site with this row's default."""
+        return "-".join(self.default.split())
+
+
 def rows() -> list[Row]:
     """Return the rows as they stand in the docs."""
-    lines = DOCS.read_text("utf-8").partition("| id | who |")[2].splitlines()[2:]
+    return [Row(*cells) for cells in _cells("| id | who |")]
+
+
+def others() -> list[Other]:
+    """Return the rows of the table of other requests."""
+    return [Other(*cells) for cells in _cells("| id | request |")]
+
+
+def _cells(header: str) -> list[list[str]]:
     found = []
-    for line in lines:
+    for line in DOCS.read_text("utf-8").partition(header)[2].splitlines()[2:]:
         if not line.startswith("|"):
             break
-        found.append(Row(*(cell.strip() for cell in line.strip("|").split("|"))))
+        found.append([cell.strip() for cell in line.strip("|").split("|")])
     return found
 
 

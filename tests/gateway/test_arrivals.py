@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.enrich import enriched
-from gateway.enrich.clicks import clicks_of, without_clicks
+from gateway.enrich.clicks import clicks_of, traits_without_clicks, without_clicks
 from gateway.identity.visitor import Cookies
 from gateway.ports import VisitorKey
 from personalize import documents
@@ -100,6 +100,8 @@ def test_what_no_network_writes_is_no_click_id(query: str) -> None:
         ("https://y.example/?to=https%3A%2F%2Fx%2F%3Fgclid%3Dabc%26b%3D1&q=2", "https://y.example/?to=https%3A%2F%2Fx%2F%3Fb%3D1&q=2"),
         ("/a?gclid=%C3%A4;b=1", "/a?b=1"),
         ("https://y.example/?to=%3fgclid%3dabc", "https://y.example/?to="),
+        ("/?a=%252Fx%253Fgclid%253Dabc%2526b%253D1&c=2", "/?a=%252Fx%253Fb%253D1&c=2"),
+        ("/?a=%25253Fb%25253D1%252526gclid%25253Dabc", "/?a=%25253Fb%25253D1"),
         ("what is gclid=1?", "what is gclid=1?"),
         ("/?xgclid=1&tuttux=3&grid=4", "/?xgclid=1&tuttux=3&grid=4"),
     ],
@@ -109,13 +111,28 @@ def test_click_ids_are_taken_out_of_addresses(address: str, left: str) -> None:
     assert orjson.loads(without_clicks(entry, ads=False)) == {"e": {"url": left, "n": [1]}}
 
 
+def test_fields_with_the_name_of_a_click_id_are_emptied() -> None:
+    before = {"gclid": 'a"\\', "traits": {"fbclid": "x", "n": [{"ttclid": 12.5}]}, "grid": "b", "aid": "gclid"}
+    after = {"gclid": "", "traits": {"fbclid": "", "n": [{"ttclid": ""}]}, "grid": "b", "aid": "gclid"}
+    assert orjson.loads(without_clicks(orjson.dumps(before), ads=False)) == after
+    assert orjson.loads(without_clicks(orjson.dumps(before), ads=True)) == before
+
+
+def test_traits_are_kept_without_click_ids_and_our_links() -> None:
+    traits = {"first page": "https://x.example/?gclid=a&tuttu=token.x&b=1", "plan": "pro"}
+    without = {"first page": "https://x.example/?b=1", "plan": "pro"}
+    assert traits_without_clicks(traits, ads=False) == without
+    assert traits_without_clicks(traits, ads=True) == without | {"first page": "https://x.example/?gclid=a&b=1"}
+    assert traits_without_clicks({"plan": "pro"}, ads=False) == {"plan": "pro"}
+
+
 def test_our_own_links_are_never_logged_and_click_ids_where_ads_are_allowed() -> None:
     entry = orjson.dumps({"url": "/?gclid=a&tuttu=token.x&b=1"})
     assert orjson.loads(without_clicks(entry, ads=True)) == {"url": "/?gclid=a&b=1"}
 
 
 PIECES = st.sampled_from(
-    ["?", "&", "#", ";", '"', "\\", "%", "%26", "%3D", "=", "gclid", "ttclid=", "tuttu=", "é", "\n"]
+    ["?", "&", "#", ";", '"', "\\", "%", "25", "%26", "%3D", "=", "gclid", '":"', "ttclid=", "tuttu=", "é", "\n"]
 )
 
 

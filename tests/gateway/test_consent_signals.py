@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from gateway.identity.banners import BANNERS, NOTHING, Said, said_in_context, said_in_cookies, together
 from gateway.identity.consent import in_force
+from gateway.identity.verified import user_hash
 from gateway.settings import CONSENT_CATEGORIES, CONSENT_COOKIES, purposes_by_category
 from personalize import documents
 from personalize.model import PURPOSES
 from personalize.profiles import Profile
 from tests.gateway.app import App, running
 from tests.gateway.making import NOW, site
+from tests.gateway.people import ALL, SECRET, Browser, from_server, known, person
 
 BUILT_IN = purposes_by_category(CONSENT_CATEGORIES)
 IUBENDA = purposes_by_category({"necessary": ("1", "2"), "personalization": ("3",), "analytics": ("4",), "ads": ("5",)})
@@ -228,6 +230,41 @@ async def test_the_requests_own_choice_holds_for_each_of_its_events() -> None:
         assert await sent(app, {}, *batch, consent=["analytics"]) == (1, 1)
         (entry,) = [orjson.loads(entry) for write in app.store.writes for entry in write.entries]
         assert (entry["m"], entry["c"]) == ("m1", ["analytics"])
+
+
+async def test_an_event_of_a_batch_may_have_a_list_of_its_own_and_a_bad_one_rejects_that_event_alone() -> None:
+    async with running() as app:
+        lists = (["analytics"], [], None, "analytics", ["analytic"])
+        batch = [{"type": "page", "userId": f"u{n}", "consent": given} for n, given in enumerate(lists)]
+        answer = (await app.post("/v1/batch", batch=batch, writeKey="a secret key")).json()
+        assert (answer["accepted"], answer["dropped"]) == (2, 1)
+        assert [(each["index"], each["code"]) for each in answer["rejected"]] == [(3, "bad_event"), (4, "bad_event")]
+        assert '"consent" names none of' in answer["rejected"][1]["message"]
+        entries = [orjson.loads(entry) for write in app.store.writes for entry in write.entries]
+        assert {e["e"]["userId"]: e["c"] for e in entries} == {
+            "u0": ["analytics"],
+            "u2": ["analytics", "personalization"],
+        }
+        assert all("consent" not in e["e"] for e in entries)
+
+
+async def test_who_proves_it_in_the_event_withdraws_for_themselves_alone() -> None:
+    """As Segment's and RudderStack's libraries say it, on a browser that is somebody else's."""
+    async with running(sites=[site(consent=frozenset())]) as app:
+        owner = Browser()
+        await owner.view(app, consent=ALL)
+        await owner.log_in(app, "owner")
+        assert await from_server(app, "/v1/page", userId="bo", consent=ALL)
+        before = app.store.documents[known("owner")]
+        proof = {"userHash": user_hash(SECRET, "bo")}
+        refusal = {"consent": {"categoryPreferences": {"Analytics": False}}} | proof
+        answer = await owner.send(
+            app, "/v1/batch", batch=[{"type": "track", "event": "x", "userId": "bo", "context": refusal}]
+        )
+        assert answer.json()["dropped"] == 1
+        assert "Max-Age=0" in answer.headers["set-cookie"]
+        assert person(app.store, "bo").erased
+        assert app.store.documents[known("owner")] == before
 
 
 async def test_gpc_is_not_stored_as_a_choice() -> None:

@@ -117,10 +117,9 @@ def test_a_row_is_a_person_a_company_and_purchases(tmp_path: Path) -> None:
     ids = {event.pop("messageId") for event in events}
     assert len(ids) == 4
     at = "2026-01-01T08:00:00.000Z"
-    consent = {"consent": {"categoryPreferences": {"email": True, "sms": False}}}
     assert events == [
-        {"type": "identify", "userId": "aino", "timestamp": at, "context": consent,
-         "traits": {"plan": "pro", "owns": ["Base", "Pro"]}},
+        {"type": "identify", "userId": "aino", "timestamp": at,
+         "traits": {"plan": "pro", "owns": ["Base", "Pro"], "consent": ["email"]}},
         {"type": "group", "userId": "aino", "groupId": "acme", "timestamp": at, "traits": {"name": "Acme Oy"}},
         {"type": "track", "event": "Order Completed", "userId": "aino", "timestamp": "2025-01-02T12:00:00.000Z",
          "properties": {"products": [{"name": "Base"}]}},
@@ -161,6 +160,7 @@ def test_an_empty_cell_says_nothing_and_null_takes_the_value_away(tmp_path: Path
         ("user id,purchased,purchased at", "a,X;Y;Z,2025-01-01;2025-01-02", "2:9: 2 dates for 3 purchases; "),
         ("user id,purchased,purchased at", "a,X,", "2:5: the date of the purchase is missing"),
         ("user id,consent", "a,mail", '2:3: "mail" is no consent; '),
+        ("user id,consent", "a,email;ads", '2:3: "ads" alone would keep nothing; '),
         ("user id,bio", f"a,{'x' * 2_000}", "2:3: the value is over 1,024 bytes"),
         ("user id,owns", f"a,{'x' * 200}", '2:3: the product "xxx'),
         ("user id,owns", f"a,{';'.join('abcd' for _ in range(60))}", "2:3: 60 products; a profile keeps 50"),

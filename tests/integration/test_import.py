@@ -14,12 +14,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
+import httpx
 import orjson
 import pytest
 
 from benchmarks.crm_import import RULES, look, write_table
 from gateway.__main__ import main
 from gateway.crm.report import Problems
+from gateway.identity.verified import user_hash
 from gateway.identity.visitor import company_key
 from tests.integration.process import Gateway
 
@@ -262,3 +264,50 @@ def test_the_file_of_problems_overwrites_nothing_else_and_holds_no_formula(
     with Problems(errors):
         pass
     assert not errors.exists()
+
+
+def test_a_column_consent_is_the_trait_and_a_choice_only_where_it_names_the_gateways_purposes(
+    gateway: Gateway, tuttu_import: Run, tmp_path: Path
+) -> None:
+    """The demo's default allows analytics and personalization."""
+    cells = {"mail": "email", "none": "none", "both": "email;analytics", "all": "analytics|personalization|ads"}
+    for name in cells:
+        assert told(gateway, f"consent-{name}", consent=["personalization"])["accepted"] == 1
+    rows = [f"consent-{name},{cell},x" for name, cell in cells.items()]
+    people = table(tmp_path / "p.csv", "\n".join(["user id,consent,plan", *rows, "consent-new,email,x", ""]))
+    said = tuttu_import(people)
+    assert said.code == 0, said.err
+    log = {e["e"]["userId"]: e for e in gateway.log() if e["k"] == "identify" and e["m"].startswith("import-")}
+    profiles = {name: gateway.profile(log[f"consent-{name}"]["v"]) for name in cells}
+    found = {name: (p.consent[1], p.trait_values()["consent"]) for name, p in profiles.items()}
+    assert found == {
+        "mail": (["personalization"], ["email"]),
+        "none": (["personalization"], []),
+        "both": (["analytics"], ["email"]),
+        "all": (["ads", "analytics", "personalization"], []),
+    }
+    assert log["consent-new"]["c"] == ["analytics", "personalization"], "the site's default"
+
+
+def test_an_import_does_not_bring_back_who_refused_unless_it_says_that_they_chose(
+    gateway: Gateway, tuttu_import: Run, tmp_path: Path
+) -> None:
+    for name in ("gone", "old", "back"):
+        user_id = f"refused-{name}"
+        proof = {"writeKey": "demo", "userHash": user_hash(gateway.secret_key(), user_id)}
+        assert told(gateway, user_id, consent=["analytics"])["accepted"] == 1
+        assert told(gateway, user_id, consent=[], **proof)["dropped"] == 1
+    people = table(
+        tmp_path / "p.csv",
+        "user id,consent,updated at\nrefused-gone,email,\nrefused-old,analytics,2026-01-01\nrefused-back,analytics,\n",
+    )
+    said = tuttu_import(people)
+    assert said.code == 0, said.err
+    kept = [e["e"]["userId"] for e in gateway.log() if e["m"].startswith("import-") and "refused" in str(e["e"])]
+    assert kept == ["refused-back"]
+
+
+def told(gateway: Gateway, user_id: str, **body: Any) -> Any:
+    """Send a page view of a person by the site's server."""
+    event = {"writeKey": gateway.secret_key(), "userId": user_id, **body}
+    return httpx.post(f"{gateway.public}/v1/page", json=event).json()

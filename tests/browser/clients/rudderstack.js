@@ -3,6 +3,7 @@
 import { RudderAnalytics } from '@rudderstack/analytics-js/bundled';
 import './story.js';
 
+window.RudderAnalytics = RudderAnalytics;
 window.load = (dataPlaneUrl, options) => {
   window.analytics = new RudderAnalytics();
   window.analytics.load('demo', dataPlaneUrl, options);
