@@ -118,6 +118,8 @@ class Hit:
     """The id of a valid cookie, or of the cookie that the site's server passed on."""
     person: str = ""
     """The id (kind `k`) of the person who proved with this request to be its visitor."""
+    proved: dict[str, str] = field(default_factory=dict)
+    """The user ids that single events have proved so far, each with its id of kind `k`."""
     doubtful: bool = False
     """Whether a `userHash` came that does not fit its user id."""
     stale_cookie: bool = False

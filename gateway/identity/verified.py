@@ -39,14 +39,18 @@ def settle_person(hit: Hit) -> None:
 def person_of(hit: Hit, envelope: Envelope) -> str:
     """Return the id (kind `k`) of the person who proved to be an event's visitor, "" when nobody did.
 
-    The event's own proof (`context.userHash`) goes before the request's.
+    The event's own proof (`context.userHash`) goes before the request's. What names the same id later in the request
+    needs no proof of its own: the page that follows an `identify` on a shared browser is not the former person's.
     """
     user_id = envelope.event.user_id
     if user_id:
         context = envelope.raw.get("context")
         given = envelope.raw.get("userHash") or (context.get("userHash") if context else None)
         if _is_proved(hit, user_id, given):
-            return hashed(hit.site.key, "u", user_id)
+            hit.proved[user_id] = hashed(hit.site.key, "u", user_id)
+            return hit.proved[user_id]
+        if given is None:
+            return hit.proved.get(user_id, hit.person)
     return hit.person
 
 
