@@ -106,7 +106,7 @@ class Mapping:
             case "purchased at":
                 told.purchased_at = [moment(text, self.now) for text in listed(cell)]
             case "consent":
-                told.consent = choices(cell)
+                told.traits["consent"], told.consent = choices(cell)
             case "updated at":
                 told.time = moment(cell, self.now)
             case _:

@@ -18,7 +18,7 @@ Kind = Literal["number", "truth", "text"]
 REMOVED = "null"
 PURPOSES = ("analytics", "personalization", "ads", "email", "sms")
 _OF_A_CRM = ("email", "sms")
-"""A list that leaves one of these out says no to it; the others are told by the visitor's own browser."""
+"""They are the trait `consent`, as a whole; the others are a choice of the gateway's own purposes."""
 
 # Fifteen digits are exact in every program that reads JSON; a leading zero makes a text (RFC 8259, section 6).
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?")
@@ -79,10 +79,14 @@ def listed(cell: str, more: str = ";") -> list[str]:
     return [text for item in cell.split(";") if (text := item.strip())]
 
 
-def choices(cell: str) -> dict[str, bool]:
-    """Return what a cell says of a person's consent, as Segment's `categoryPreferences`; raises BadValue."""
+def choices(cell: str) -> tuple[list[str], dict[str, bool]]:
+    """Return what a cell says of a person's consent; raises BadValue.
+
+    First the purposes that are the trait `consent`, then those of the gateway, as Segment's `categoryPreferences`.
+    """
     given = [text.lower() for text in listed(cell, ";|,")]
     allowed = [] if given == ["none"] else given
     if unknown := [text for text in allowed if text not in PURPOSES]:
         raise BadValue(f"{shown(unknown[0])} is no consent; write some of {', '.join(PURPOSES)}, or none")
-    return dict.fromkeys(_OF_A_CRM, False) | dict.fromkeys(allowed, True)
+    own = [text for text in allowed if text not in _OF_A_CRM]
+    return sorted(set(allowed).difference(own)), dict.fromkeys(own, True)

@@ -93,6 +93,7 @@ def test_map_goes_before_what_a_name_means_and_may_give_two_meanings() -> None:
         (["email"], [], "no column names the user id"),
         (["id", "Plan", "plan"], [], "two columns are named"),
         (["id", "First name", "first_name"], [], "are both trait.first_name"),
+        (["company id", "name", "company name", "Kundennummer"], [], "if the rows are people, say which column"),
         (["id", "__proto__"], [], "cannot be the name"),
         (["id", "x" * 101], [], "cannot be the name"),
         (["id", *(f"t{n}" for n in range(101))], [], "over 100 columns"),
@@ -117,10 +118,9 @@ def test_a_row_is_a_person_a_company_and_purchases(tmp_path: Path) -> None:
     ids = {event.pop("messageId") for event in events}
     assert len(ids) == 4
     at = "2026-01-01T08:00:00.000Z"
-    consent = {"consent": {"categoryPreferences": {"email": True, "sms": False}}}
     assert events == [
-        {"type": "identify", "userId": "aino", "timestamp": at, "context": consent,
-         "traits": {"plan": "pro", "owns": ["Base", "Pro"]}},
+        {"type": "identify", "userId": "aino", "timestamp": at,
+         "traits": {"plan": "pro", "owns": ["Base", "Pro"], "consent": ["email"]}},
         {"type": "group", "userId": "aino", "groupId": "acme", "timestamp": at, "traits": {"name": "Acme Oy"}},
         {"type": "track", "event": "Order Completed", "userId": "aino", "timestamp": "2025-01-02T12:00:00.000Z",
          "properties": {"products": [{"name": "Base"}]}},
@@ -245,6 +245,24 @@ def test_the_gateway_takes_every_event_of_every_row_that_was_found_good(tmp_path
         assert isinstance(decoded, Envelope), decoded
         assert not decoded.event.browser
         assert not decoded.clamped
+
+
+@pytest.mark.parametrize(
+    ("cell", "trait", "choice"),
+    [
+        ("email", ["email"], None),
+        ("SMS; email", ["email", "sms"], None),
+        ("none", [], None),
+        ("email|analytics", ["email"], {"analytics": True}),
+        ("analytics;personalization", [], {"analytics": True, "personalization": True}),
+    ],
+)
+def test_consent_for_mails_is_a_trait_and_the_gateways_purposes_are_a_choice(
+    tmp_path: Path, cell: str, trait: list[str], choice: dict[str, bool] | None
+) -> None:
+    (event, *_), _ = imported(tmp_path, f"user id,consent\naino,{cell}\n")
+    assert event["traits"] == {"consent": trait}
+    assert event.get("context") == ({"consent": {"categoryPreferences": choice}} if choice else None)
 
 
 def test_progress_is_read_back_and_rubbish_is_refused(tmp_path: Path) -> None:
