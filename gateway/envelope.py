@@ -122,6 +122,8 @@ class Hit:
     """The user ids that single events have proved so far, each with its id of kind `k`."""
     doubtful: bool = False
     """Whether a `userHash` came that does not fit its user id."""
+    bad_visitor: bool = False
+    """Whether the site's server passed on what is no valid cookie."""
     stale_cookie: bool = False
     """Whether that cookie is valid but needs to be renewed: an older key signed it, or it has the site's other name."""
     other_cookie: bool = False

@@ -198,6 +198,7 @@ class Desk:
             if hit.visitor_id:
                 hit.stale_cookie = self._cookies.is_old(value)
             else:
+                hit.bad_visitor = True
                 self.telemetry.count(("bad_cookies",))
 
     async def decode(self, hit: Hit, items: Sequence[Any], raw: bytes, kind: str) -> Intake:

@@ -295,6 +295,15 @@ async def test_a_bad_proof_is_told_in_the_answer() -> None:
         assert "warnings" not in answer.json()
 
 
+async def test_a_visitor_that_is_no_cookie_of_the_site_is_told_to_its_server() -> None:
+    async with running() as app:
+        for path in ("/v1/identify", "/v1/decide"):
+            body = {"userId": "u-1", "placements": ["home hero"]}
+            told = (await from_server(app, path, visitor="made-up", **body)).json()
+            assert [warning["code"] for warning in told["warnings"]] == ["bad_visitor"]
+            assert "warnings" not in (await from_server(app, path, visitor="", **body)).json()
+
+
 async def test_a_proven_persons_refusal_erases_the_person_without_a_cookie_too() -> None:
     async with running() as app:
         browser = Browser()
