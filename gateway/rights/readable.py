@@ -147,7 +147,7 @@ def _touch(row: list[Any], calendar: Calendar) -> dict[str, Any] | None:
 def _recognized(contact: list[Any], calendar: Calendar) -> dict[str, Any] | None:
     if not contact:
         return None
-    ms, contact_id, until = contact
+    ms, contact_id, until, *_ = contact
     return {"time": time_text(calendar, ms), "contact": f"k:{contact_id}", "until": time_text(calendar, until)}
 
 
