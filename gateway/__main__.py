@@ -13,7 +13,9 @@ from gateway.commands import backup, data, doctor, explain, import_, keys, links
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 good, 1 it found something or cannot start, 2 wrong usage."""
-    parser = argparse.ArgumentParser(prog="tuttu", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="tuttu", description="A gateway that knows returning visitors and decides what they see."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve.add_parser(commands)
     rules_explain.add_parser(rules.add_parser(commands))

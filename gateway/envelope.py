@@ -120,6 +120,8 @@ class Hit:
     """The id (kind `k`) of the person who proved with this request to be its visitor."""
     doubtful: bool = False
     """Whether a `userHash` came that does not fit its user id."""
+    bad_visitor: bool = False
+    """Whether the site's server passed on what is no valid cookie."""
     stale_cookie: bool = False
     """Whether that cookie is valid but needs to be renewed: an older key signed it, or it has the site's other name."""
     other_cookie: bool = False

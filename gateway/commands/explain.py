@@ -9,8 +9,9 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import redis
@@ -26,7 +27,7 @@ from gateway.counting import FOLDER, Counting
 from gateway.edge.explaining import known_of
 from gateway.errors import StartupError
 from gateway.identity.consent import allows_reading, in_force
-from gateway.identity.visitor import COOKIE, hashed
+from gateway.identity.visitor import COOKIE, company_key, hashed
 from gateway.last_good import read_last_good
 from gateway.ports import VisitorKey
 from gateway.settings import Settings, SiteSettings, load_settings
@@ -59,11 +60,12 @@ class _NotFound(Exception):
 
 @dataclass(slots=True, frozen=True)
 class _Found:
-    """A visitor as stored, and the rules of their site."""
+    """A visitor as stored, the rules of their site, and what is kept about their company itself."""
 
     key: VisitorKey
     profile: Profile
     plan: Plan
+    company: Mapping[str, Any] = field(default_factory=dict)
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -93,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
         key = visitor_key(site.key, args.visitor)
         counting = Counting(settings.data / FOLDER / site.key)
         found = _Found(*_person(settings, key, plan), plan)
+        found = replace(found, company=_company(settings, found))
         _show(args, site, found, counting, _contact(settings, found))
     except UsageError as error:
         return _refused(str(error), USAGE)
@@ -136,7 +139,10 @@ def _plan(settings: Settings, site: SiteSettings, folder: str | None) -> Plan:
         loaded = load_folder(Path(folder or site.rules), site.time_zone)
         rules, problems = loaded.rules, loaded.problems
     else:
-        raise UsageError(f"the site {quoted(site.key)} has no rules yet; name their folder with --rules DIR")
+        raise UsageError(
+            f"the site {quoted(site.key)} has no rules yet; name their folder with --rules DIR, or the gateway's "
+            "settings with --config FILE"
+        )
     if rules is None:
         raise UsageError(f"the rules have errors, see `tuttu rules check`:\n{RulesInvalid(problems)}")
     return compile_rules(rules, site.time_zone)
@@ -205,6 +211,17 @@ def _contact(settings: Settings, found: _Found) -> Profile | None:
         return None
 
 
+def _company(settings: Settings, found: _Found) -> Mapping[str, Any]:
+    """Return what is kept about the company into which the site's server has put the visitor."""
+    if not found.profile.member:
+        return {}
+    try:
+        stored = _stored(settings, company_key(found.key.site, found.profile.member[1]))
+    except _NotFound:
+        return {}
+    return stored.trait_values() if isinstance(stored, Profile) else {}
+
+
 def counted_since(plan: Plan, profile: Profile, counting: Counting, now: int) -> dict[str, list[Behaviour]]:
     """Return what began to be counted after the visitor's first visit and within the kept days, by ISO day."""
     found: dict[str, list[Behaviour]] = {}
@@ -226,7 +243,7 @@ def _show(
     if not known and allows_reading(consent):
         profile, known = deciding(found.plan, profile, contact, now)
     seen = without_request(profile, known=known)
-    context = Context(seen.facts, consent, seen.known, "" if allows_reading(consent) else "no_consent")
+    context = Context(seen.facts, consent, seen.known, "" if allows_reading(consent) else "no_consent", found.company)
     view = View(found.plan, profile, context, now)
     placements = asked_placements(found.plan, args.placement)
     asked = [p.name for p in found.plan.placements.values()] if placements is None else placements

@@ -101,7 +101,7 @@ def _rotate(args: argparse.Namespace) -> int:
             f"  tuttu keys drop {ring[1].id}",
         )
     else:
-        _write(f"The new key {ring[0].id} signs, {len(ring) - 1} verify. {_TAKEN}")
+        _write(f"The new key {ring[0].id} signs; still accepted: {listed(key.id for key in ring[1:])}. {_TAKEN}")
     return GOOD
 
 
@@ -118,7 +118,7 @@ def _add(args: argparse.Namespace) -> int:
 def _promote(args: argparse.Namespace) -> int:
     with changing_secrets(_folder(args)) as file:
         ring = _changed(file, lambda ring: promoted(ring, args.id, _now()))
-    _write(f"The key {ring[0].id} signs, {len(ring) - 1} verify. {_TAKEN}")
+    _write(f"The key {ring[0].id} signs; still accepted: {listed(key.id for key in ring[1:])}. {_TAKEN}")
     return GOOD
 
 

@@ -39,6 +39,9 @@ _ATTRIBUTES = {"crmid": "crm_id"} | {x: x for x in ("name", "domain", "industry"
 _FORBIDDEN = frozenset({"__proto__", "constructor", "prototype"})
 
 
+_OR_PEOPLE = '; or, if the rows are people, say which column is the user id: --map "COLUMN=user id"'
+
+
 @dataclass(slots=True, frozen=True)
 class Column:
     """One meaning of one column: where it stands, its name in the file, its field."""
@@ -150,7 +153,7 @@ def _check(path: str, about: About, columns: Sequence[Column]) -> None:
         if first is not column:
             raise ImportRefused(
                 f"{path}:1: the columns {shown(first.name)} and {shown(column.name)} are both {column.field}; "
-                f'leave one out: --map "{column.name}=ignore"'
+                f'leave one out: --map "{column.name}=ignore"{_OR_PEOPLE if about == "companies" else ""}'
             )
         name = column.field.partition(".")[2]
         if name in _FORBIDDEN or len(name) > MAX_NAME:

@@ -26,6 +26,12 @@ _BAD_USER_HASH = {
     "hint": "send hex(HMAC-SHA256(secret key, userId)), made by the site's server",
 }
 
+_BAD_VISITOR = {
+    "code": "bad_visitor",
+    "message": "visitor is no valid cookie of this site, so the call is not about any browser",
+    "hint": "send the cookie's whole value as it came, or leave visitor out",
+}
+
 Handler = Callable[[Desk, Request, Send, tuple[Header, ...]], Awaitable[None]]
 
 
@@ -98,7 +104,8 @@ def counted(outcomes: list[tuple[int, str, Outcome]], hit: Hit) -> dict[str, Any
             if outcome.kind == "rejected"
         ],
     }
-    return said | {"warnings": [_BAD_USER_HASH]} if hit.doubtful else said
+    warnings = [_BAD_USER_HASH] * hit.doubtful + [_BAD_VISITOR] * hit.bad_visitor
+    return said | {"warnings": warnings} if warnings else said
 
 
 def _told(outcomes: list[tuple[int, str, Outcome]]) -> dict[str, Any]:
@@ -110,6 +117,6 @@ def _told(outcomes: list[tuple[int, str, Outcome]]) -> dict[str, Any]:
 
 def summary(outcomes: list[tuple[int, str, Outcome]], hit: Hit) -> bytes:
     """Return the body of a collection's answer."""
-    if len(outcomes) == 1 and outcomes[0][2].accepted and not hit.doubtful:
+    if len(outcomes) == 1 and outcomes[0][2].accepted and not (hit.doubtful or hit.bad_visitor):
         return _ALL_GOOD
     return orjson.dumps(counted(outcomes, hit))

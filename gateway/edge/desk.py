@@ -155,7 +155,8 @@ class Desk:
             if site is None:
                 raise Refused(
                     "the write key is not known here" if key else "the request names no write key",
-                    hint='send it as "writeKey" in the body, or as Basic user name; the keys stand in tuttu.toml',
+                    hint='send it as "writeKey" in the body, or as Basic user name; write keys stand in tuttu.toml, '
+                    "secret keys in secrets.toml in the data folder",
                 )
             if origin is not None:
                 raise Refused(
@@ -198,6 +199,7 @@ class Desk:
             if hit.visitor_id:
                 hit.stale_cookie = self._cookies.is_old(value)
             else:
+                hit.bad_visitor = True
                 self.telemetry.count(("bad_cookies",))
 
     async def decode(self, hit: Hit, items: Sequence[Any], raw: bytes, kind: str) -> Intake:

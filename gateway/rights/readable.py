@@ -17,13 +17,15 @@ from personalize.language import ENGLISH
 from personalize.model import time_of
 from personalize.plan import Plan
 from personalize.profiles import Profile
+from personalize.touches import Touch, touch_in
 
 _BARE: Mapping[str, Any] = dict.fromkeys(("at_least", "at_most", "across", "within"))
 _SEEN = ("country", "region", "city", "language", "device", "browser", "os")
 _HANDLED = frozenset(
     {
         "revision", "erased", "first_visit", "floor", "visits", "matchers", "unnamed", "traits", "owns", "consent",
-        "company", "user", "seen", "blocks", "furthest", "aliases", "unknown", "overflow",
+        "company", "user", "seen", "blocks", "furthest", "aliases", "unknown", "overflow", "contact", "first", "last",
+        "clicks", "ads_refused", "member",
     }
 )  # fmt: skip
 """Fields of a profile that have words of their own here, or (aliases) stand elsewhere in an export."""
@@ -65,6 +67,14 @@ def readable_profile(profile: Profile, plan: Plan) -> dict[str, Any]:
         "owned": {product: at(ms) for product, ms in profile.owns.items()},
         "consent": {"chosen": at(profile.consent[0]), "allows": profile.consent[1]} if profile.consent else None,
         "company": _group(profile.company, calendar),
+        "company_by_server": {"set": at(time_of(profile.member[0])), "group_id": profile.member[1]}
+        if profile.member
+        else None,
+        "first_touch": _touch(profile.first, calendar),
+        "last_touch": _touch(profile.last, calendar),
+        "click_ids": {kind: {"set": at(time_of(stamp)), "id": text} for kind, (stamp, text) in profile.clicks.items()},
+        "ads_refused": at(profile.ads_refused),
+        "recognized_by_email": _recognized(profile.contact, calendar),
         "user_id": {"claimed": at(time_of(profile.user[0])), "id": profile.user[1]} if profile.user else None,
         "last_seen": _seen(profile.seen, calendar),
         "blocks": {name: _history(history, calendar) for name, history in profile.blocks.items()},
@@ -124,6 +134,21 @@ def _group(company: list[Any], calendar: Calendar) -> dict[str, Any] | None:
         return None
     stamp, group_id, attributes = company
     return {"set": time_text(calendar, time_of(stamp)), "group_id": group_id, "attributes": attributes}
+
+
+def _touch(row: list[Any], calendar: Calendar) -> dict[str, Any] | None:
+    if not row:
+        return None
+    stamp, *texts = touch_in(row)
+    told = {name: text for name, text in zip(Touch._fields[1:], texts, strict=True) if text}
+    return {"time": time_text(calendar, time_of(stamp)), **told}
+
+
+def _recognized(contact: list[Any], calendar: Calendar) -> dict[str, Any] | None:
+    if not contact:
+        return None
+    ms, contact_id, until, *_ = contact
+    return {"time": time_text(calendar, ms), "contact": f"k:{contact_id}", "until": time_text(calendar, until)}
 
 
 def _seen(seen: list[Any], calendar: Calendar) -> dict[str, Any] | None:

@@ -188,7 +188,8 @@ async def test_a_persons_browsers_are_bounded_and_one_more_still_reaches_the_per
     async with running() as app:
         for n in range(MOST_ALIASES + 2):
             browser = Browser()
-            await browser.log_in(app, "u-1", messageId=f"m{n}", traits={"n": n})
+            at = f"2026-11-21T10:{n // 60:02}:{n % 60:02}Z"
+            await browser.log_in(app, "u-1", messageId=f"m{n}", timestamp=at, traits={"n": n})
         assert len(person(app.store, "u-1").aliases) == MOST_ALIASES
         assert person(app.store, "u-1").trait_values() == {"n": MOST_ALIASES + 1}
         assert app.counted("links_refused") == 2
@@ -293,6 +294,15 @@ async def test_a_bad_proof_is_told_in_the_answer() -> None:
         ]  # fmt: skip
         answer = await Browser().send(app, "/v1/identify", userId="u-1")
         assert "warnings" not in answer.json()
+
+
+async def test_a_visitor_that_is_no_cookie_of_the_site_is_told_to_its_server() -> None:
+    async with running() as app:
+        for path in ("/v1/identify", "/v1/decide"):
+            body = {"userId": "u-1", "placements": ["home hero"]}
+            told = (await from_server(app, path, visitor="made-up", **body)).json()
+            assert [warning["code"] for warning in told["warnings"]] == ["bad_visitor"]
+            assert "warnings" not in (await from_server(app, path, visitor="", **body)).json()
 
 
 async def test_a_proven_persons_refusal_erases_the_person_without_a_cookie_too() -> None:

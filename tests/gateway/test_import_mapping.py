@@ -93,6 +93,7 @@ def test_map_goes_before_what_a_name_means_and_may_give_two_meanings() -> None:
         (["email"], [], "no column names the user id"),
         (["id", "Plan", "plan"], [], "two columns are named"),
         (["id", "First name", "first_name"], [], "are both trait.first_name"),
+        (["company id", "name", "company name", "Kundennummer"], [], "if the rows are people, say which column"),
         (["id", "__proto__"], [], "cannot be the name"),
         (["id", "x" * 101], [], "cannot be the name"),
         (["id", *(f"t{n}" for n in range(101))], [], "over 100 columns"),

@@ -62,6 +62,23 @@ async def test_a_cookie_exports_what_its_browser_did() -> None:
         assert out["notes"] == []
 
 
+async def test_an_export_says_in_words_how_the_visitor_came_and_whose_company_the_server_named() -> None:
+    async with running() as app:
+        headers = await visited(app)
+        url = "https://shop.example/offer?utm_campaign=autumn&gclid=abc-1"
+        body = {"consent": ["analytics", "personalization", "ads"], "properties": {"url": url}}
+        await app.post("/v1/page", headers | ORIGIN, **body)
+        (browser,) = (await app.post("/v1/privacy/export", headers | ORIGIN)).json()["profiles"]
+        assert browser["first_touch"].keys() == {"time", "landing"}
+        last = browser["last_touch"]
+        assert (last["landing"], last["campaign"]) == ("/offer", "autumn")
+        assert browser["click_ids"] == {"gclid": {"set": last["time"], "id": "abc-1"}}
+        await app.http.post("/v1/group", json={"writeKey": "a secret key", "userId": USER, "groupId": "acme"})
+        out = await app.http.post("/v1/privacy/export", json={"writeKey": "a secret key", "userId": USER})
+        assert out.json()["profiles"][0]["company_by_server"]["group_id"] == "acme"
+        assert all("other" not in profile for profile in (browser, *out.json()["profiles"]))
+
+
 async def test_a_cookie_deletes_what_its_browser_did_and_goes_itself() -> None:
     async with running() as app:
         headers = await visited(app)

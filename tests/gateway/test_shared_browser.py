@@ -81,6 +81,21 @@ async def test_neither_sees_the_others_content_and_nothing_merges(how: str) -> N
             assert not person(store, "ann").aliases.keys() & person(store, "bob").aliases.keys()
 
 
+async def test_what_follows_the_proof_in_its_request_and_names_the_same_id_is_the_new_persons() -> None:
+    async with running(sites=[SITE]) as app:
+        browser = Browser()
+        await browser.view(app, "/")
+        await browser.log_in(app, "ann")
+        proof = {"userId": "bob", "context": {"userHash": user_hash(SECRET, "bob")}}
+        bought = {"type": "track", "event": "Order Completed", "userId": "bob", "properties": {"product": "bob's"}}
+        await browser.ask(app, batch=[{"type": "identify", **proof}, bought])
+        assert set(person(app.store, "ann").owns) == set()
+        assert set(person(app.store, "bob").owns) == {"bob's"}
+        # An id that nobody has proved in this request stays a claim on whoever's browser it is.
+        await browser.send(app, "/v1/batch", batch=[{"type": "identify", **proof}, {**bought, "userId": "ann"}])
+        assert set(person(app.store, "ann").owns) == set()
+
+
 async def test_what_somebody_did_before_logging_in_goes_to_the_first_who_does() -> None:
     async with running(sites=[SITE]) as app:
         browser = Browser()

@@ -194,3 +194,14 @@ def test_the_browser_of_a_known_person_is_explained_by_the_persons_profile(gatew
     assert found["explanation"]["scores"][0]["value"] == 16
     assert found["explanation"]["profile"]["traits"] == {"plan": "pro"}
     assert orjson.loads(explain(gateway, "known:u-1", "--format", "json").stdout)["visitor"] == found["visitor"]
+
+
+def test_what_is_kept_about_a_company_itself_is_explained_for_its_people(gateway: Gateway, tmp_path: Path) -> None:
+    headers = {"authorization": f"Bearer {gateway.secret_key()}"}
+    for body in ({"groupId": "acme", "traits": {"employees": 250}}, {"groupId": "acme", "userId": "user-8"}):
+        assert httpx.post(f"{gateway.public}/v1/group", json=body, headers=headers).status_code == 200
+    (tmp_path / "large.yaml").write_text(
+        "segments:\n  - {segment: large, when: [{company: {employees: at least 100}}]}\n", encoding="utf-8"
+    )
+    shown = explain(gateway, "known:user-8", "--rules", str(tmp_path))
+    assert "segment large: in it" in shown.stdout, shown.stdout + shown.stderr
