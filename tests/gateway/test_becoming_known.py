@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from itertools import pairwise
+import time
+from itertools import count, pairwise
 from typing import Any
 
 import orjson
@@ -14,6 +15,12 @@ from tests.fakes.store import FakeStore
 from tests.gateway.app import running
 from tests.gateway.making import site
 from tests.gateway.people import SECRET, Browser, from_server, known, person, seen, stored
+
+
+@pytest.fixture(autouse=True)
+def _no_two_moments_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = count(int(time.time() * 1000))
+    monkeypatch.setattr("gateway.app.clock", lambda: next(moments))
 
 
 async def test_what_a_browser_did_before_logging_in_is_the_persons_afterwards() -> None:
