@@ -2,19 +2,20 @@
 
 The script that wrote the first tombstone left a note in the same step, so an erasure is finished even if the gateway
 that began it has died. Each is written into the ledger before its note is settled, so that a restored backup does not
-bring it back. Several gateways on one store may sweep at once; that is harmless.
+bring it back. A merge that was left half done is finished as well: else its browser, which the person does not list,
+would be out of an erasure's reach. Several gateways on one store may sweep at once; that is harmless.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from redis.exceptions import RedisError
 
 from gateway.errors import StoreUnavailable
-from gateway.ports import LogEraser
+from gateway.ports import LogEraser, VisitorKey
 from gateway.rights.erasing import Eraser
 from gateway.rights.ledger import Ledger
 
@@ -24,16 +25,29 @@ PAUSE_S = 2.0
 FRESH_MS = 600_000
 """How far back the ledger is trusted over the store when the sweep begins: a power cut takes the store's last 2 s."""
 COMPACT_EVERY_S = 86_400
+MERGING_MS = 60_000
+"""A merge takes milliseconds; one that was begun longer ago waits for a hit that may never come."""
+
+FinishMerge = Callable[[VisitorKey], Awaitable[None]]
+"""Does for a visitor whose merge was left half done what their next hit would do; raises StoreUnavailable."""
 
 
 class Sweep:
-    """Finishes what is noted in one store's log. `clock` returns ms since 1970."""
+    """Finishes what is noted in one store. `clock` returns ms since 1970; without `finish_merge` merges are left."""
 
-    def __init__(self, log_eraser: LogEraser, eraser: Eraser, ledger: Ledger, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        log_eraser: LogEraser,
+        eraser: Eraser,
+        ledger: Ledger,
+        clock: Callable[[], int],
+        finish_merge: FinishMerge | None = None,
+    ) -> None:
         self._log = log_eraser
         self._eraser = eraser
         self._ledger = ledger
         self._clock = clock
+        self._finish_merge = finish_merge
 
     async def run(self) -> None:
         """Sweep again and again until cancelled; a store or a disk that is away is tried again later."""
@@ -57,6 +71,7 @@ class Sweep:
 
     async def once(self) -> None:
         """Finish what is noted now."""
+        await self._finish_merges()
         finished = []
         for note in await self._log.pending():
             try:
@@ -72,6 +87,13 @@ class Sweep:
             except (LookupError, ValueError, TypeError):
                 # An entry that cannot be read must not keep the others' waiting.
                 log.exception("an erased visitor's log entries could not be erased; it is tried again")
+
+    async def _finish_merges(self) -> None:
+        if self._finish_merge is None:
+            return
+        for merge, _ in await self._eraser.merges.under_way():
+            if merge.at + MERGING_MS <= self._clock():
+                await self._finish_merge(merge.visitor)
 
     async def renew(self) -> None:
         """Erase again what the ledger holds and the store has lost."""

@@ -46,7 +46,7 @@ def export_of(found: Found, entries: Sequence[bytes], plan: Plan, now: int) -> d
         "time_zone": calendar.zone,
         "profiles": [
             {
-                "key": f"{held.key.kind}:{held.key.id}",
+                "key": held.name,
                 "kind": KINDS.get(held.key.kind, held.key.kind),
                 "messages_marked": len(held.marks) // SIZE,
                 **readable_profile(profile, plan),

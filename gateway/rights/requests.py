@@ -8,12 +8,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from gateway.identity.visitor import hashed
-from gateway.ports import Erasure, LogEraser, LogReader, ProfileStore, ReportStore, VisitorKey
+from gateway.ports import Erasure, LogEraser, LogReader, MergeNotes, ProfileStore, ReportStore, VisitorKey
 from gateway.rights.erasing import Erased, Eraser
 from gateway.rights.exporting import KINDS, OF_A_PERSON, export_of
 from gateway.rights.finding import MOST_ENTRIES, Finder
@@ -63,24 +63,27 @@ def named(site: str, name: str) -> Subject | None:
     return Subject(VisitorKey(site, kind, id_)) if colon and id_ and kind in KINDS else None
 
 
+class Stores(NamedTuple):
+    """One store by the ports that rights need."""
+
+    profiles: ProfileStore
+    log: LogReader
+    eraser: LogEraser
+    merges: MergeNotes
+    reports: ReportStore
+
+
 class Rights:
     """Exports and deletes over a store; `clock` returns ms since 1970. All methods raise StoreUnavailable.
 
     Errors of the log's own client (redis.RedisError, OSError) come through as they are.
     """
 
-    def __init__(
-        self,
-        store: ProfileStore,
-        log: LogReader,
-        eraser_log: LogEraser,
-        reports: ReportStore,
-        clock: Callable[[], int],
-    ) -> None:
-        self.eraser = Eraser(store, eraser_log, clock)
-        self._finder = Finder(store, log)
-        self._log = log
-        self._reports = reports
+    def __init__(self, stores: Stores, clock: Callable[[], int]) -> None:
+        self.eraser = Eraser(stores.profiles, stores.eraser, stores.merges, clock)
+        self._finder = Finder(stores.profiles, stores.log, stores.merges)
+        self._log = stores.log
+        self._reports = stores.reports
         self._clock = clock
 
     async def export(self, subject: Subject, plan: Plan) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from redis.asyncio import Redis
 
-from gateway.ports import LogEraser, LogReader, ProfileStore, ReportStore, VisitorKey
+from gateway.ports import LogEraser, LogReader, MergeNotes, ProfileStore, ReportStore, VisitorKey
+from gateway.rights.requests import Stores
 from gateway.store import keys
 from gateway.store.connection import StoreConnection
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.log import RedisLog
+from gateway.store.merges import RedisMerges
 from gateway.store.profiles import RedisProfiles
 from gateway.store.reports import RedisReports
 from tests.fakes.store import FakeStore
@@ -26,6 +28,11 @@ class FakeSubject:
         self.eraser: LogEraser = store
         self.reader: LogReader = store
         self.reports: ReportStore = store
+        self.merges: MergeNotes = store
+
+    @property
+    def stores(self) -> Stores:
+        return Stores(self.profiles, self.reader, self.eraser, self.merges, self.reports)
 
     async def log(self, visitor: VisitorKey) -> list[bytes]:
         return self.store.log(visitor)
@@ -43,8 +50,13 @@ class RealSubject:
         self.eraser: LogEraser = log
         self.reader: LogReader = log
         self.reports: ReportStore = RedisReports(client)
+        self.merges: MergeNotes = RedisMerges(client)
         self.client = client
         self._server = server
+
+    @property
+    def stores(self) -> Stores:
+        return Stores(self.profiles, self.reader, self.eraser, self.merges, self.reports)
 
     async def log(self, visitor: VisitorKey) -> list[bytes]:
         entries = await RedisLog(self.client).read_all()

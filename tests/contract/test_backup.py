@@ -71,7 +71,7 @@ async def restored(client: Redis, path: Path, folder: Path, *, merge: bool = Fal
 
 
 async def erase(home: RealSubject, folder: Path, *, whole: bool) -> None:
-    rights = Rights(home.profiles, home.reader, home.eraser, home.reports, later)
+    rights = Rights(home.stores, later)
     await rights.delete(person("demo", USER) if whole else browser("demo", "phone"), CALENDAR)
     sweep = Sweep(home.eraser, rights.eraser, Ledger(folder), later)
     await sweep.once()

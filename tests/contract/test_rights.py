@@ -54,11 +54,11 @@ async def home(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 
 def rights_in(subject: Subject) -> Rights:
-    return Rights(subject.profiles, subject.reader, subject.eraser, subject.reports, lambda: NOW)
+    return Rights(subject.stores, lambda: NOW)
 
 
 def sweep_of(subject: Subject, folder: Path) -> Sweep:
-    eraser = Eraser(subject.profiles, subject.eraser, lambda: NOW + 1)
+    eraser = Eraser(subject.profiles, subject.eraser, subject.merges, lambda: NOW + 1)
     return Sweep(subject.eraser, eraser, Ledger(folder), lambda: NOW + 1)
 
 
@@ -204,7 +204,7 @@ async def test_a_crash_between_any_two_steps_is_finished_by_the_sweep(whole: boo
         crashing = Crashing(home, steps)
         finished = True
         try:
-            await erasing(Eraser(crashing, crashing, lambda: NOW))
+            await erasing(Eraser(crashing, crashing, home.merges, lambda: NOW))
         except StoreUnavailable:
             finished = False
         await sweep_of(home, tmp_path / f"{steps}").once()
@@ -221,7 +221,7 @@ async def test_a_crash_between_any_two_steps_is_finished_by_the_sweep(whole: boo
 
 
 async def test_a_browser_that_began_anew_keeps_its_new_profile(home: Subject, tmp_path: Path) -> None:
-    eraser = Eraser(home.profiles, home.eraser, lambda: NOW)
+    eraser = Eraser(home.profiles, home.eraser, home.merges, lambda: NOW)
     await eraser.erase_person(PERSON)
     tombstone = await profile_at(home, PHONE)
     anew = profile_of("anew", erased=NOW)
@@ -234,7 +234,7 @@ async def test_a_browser_that_began_anew_keeps_its_new_profile(home: Subject, tm
 
 async def test_a_later_link_of_an_erased_person_stays(home: Subject, tmp_path: Path) -> None:
     tablet = key("a", "tablet")
-    await Eraser(home.profiles, home.eraser, lambda: NOW).erase_person(PERSON)
+    await Eraser(home.profiles, home.eraser, home.merges, lambda: NOW).erase_person(PERSON)
     left = await profile_at(home, PERSON)
     anew = Profile(erased=NOW, first_visit=NOW + 5, aliases={name(tablet): NOW + 5})
     await home.profiles.commit(Write(PERSON, left.revision, documents.encode(anew, "n1"), 1000, b"", []))
