@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gateway.errors import StoreUnavailable
-from gateway.ports import Committed, Erasure, Stored, VisitorKey, Write
+from gateway.ports import Committed, Erasure, Merge, Stored, VisitorKey, Write
 from gateway.store import keys
 from tests.contract.subjects import RealSubject, Subject
 from tests.fakes.store import FakeStore
@@ -265,3 +265,21 @@ async def test_the_fake_can_be_rolled_back() -> None:
     store.roll_back(before)
     assert await store.commit(write(expected="2", revision="3")) == Stored(document("1"), b"marks")
     assert store.log(ANNA) == [b"1"]
+
+
+async def test_a_merges_first_step_leaves_a_note_and_its_last_takes_it_away(subject: Subject) -> None:
+    odd = [VisitorKey("demo", "a", id_) for id_ in ODD_IDS]
+    for visitor in (ANNA, *odd):
+        assert await subject.profiles.commit(write(visitor, merging=100)) == Committed(0)
+    assert sorted(await subject.merges.merging()) == sorted(Merge(visitor, 100) for visitor in (ANNA, *odd))
+    await subject.profiles.commit(write(expected="1", revision="2"))
+    await subject.profiles.commit(write(expected="2", revision="3", merged=99))
+    await subject.profiles.commit(write(expected="wrong", revision="4", merged=100))
+    assert Merge(ANNA, 100) in await subject.merges.merging(), "only the end of this very merge takes it away"
+    assert await subject.profiles.commit(write(expected="3", revision="4", merged=100, entries=[b"e"])) == Committed(0)
+    assert await subject.log(ANNA) == [b"e"]
+    for visitor in odd:
+        await subject.merges.settle(Merge(visitor, 99))
+        await subject.merges.settle(Merge(visitor, 100))
+    assert await subject.merges.merging() == []
+    assert await subject.eraser.pending() == []
