@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from redis.exceptions import RedisError
 
 from gateway.errors import StoreUnavailable
-from gateway.ports import LogEraser, VisitorKey
-from gateway.rights.erasing import Eraser
+from gateway.ports import Erasure, LogEraser, Recognitions, VisitorKey
+from gateway.rights.erasing import Erased, Eraser
 from gateway.rights.ledger import Ledger
 
 log = logging.getLogger("tuttu")
@@ -32,12 +33,16 @@ FinishMerge = Callable[[VisitorKey], Awaitable[None]]
 """Does for a visitor whose merge was left half done what their next hit would do; raises StoreUnavailable."""
 
 
+class SweptLog(LogEraser, Recognitions, Protocol):
+    """The log as the sweep needs it."""
+
+
 class Sweep:
     """Finishes what is noted in one store. `clock` returns ms since 1970; without `finish_merge` merges are left."""
 
     def __init__(
         self,
-        log_eraser: LogEraser,
+        log_eraser: SweptLog,
         eraser: Eraser,
         ledger: Ledger,
         clock: Callable[[], int],
@@ -72,21 +77,30 @@ class Sweep:
     async def once(self) -> None:
         """Finish what is noted now."""
         await self._finish_merges()
-        finished = []
+        finished, written = [], []
         for note in await self._log.pending():
+            done = Erased(note.before)
             try:
-                await self._eraser.finish(note)
+                await self._eraser.finish(note, done)
                 finished.append(note)
+                # With a person's also their browsers': a backup must find them together.
+                written += [note, *(one for one in done.notes if one != note)]
             except (LookupError, ValueError, TypeError, AttributeError):
                 log.exception("an erasure could not be finished; it is tried again")
         if finished:
-            await asyncio.to_thread(self._ledger.append, finished, self._clock())
+            await asyncio.to_thread(self._ledger.append, written, self._clock())
+            await self._forget_contacts([note for note in finished if note.visitor.kind == "k" and not note.via])
         for note in finished:
             try:
                 await self._log.erase(note)
             except (LookupError, ValueError, TypeError):
                 # An entry that cannot be read must not keep the others' waiting.
                 log.exception("an erased visitor's log entries could not be erased; it is tried again")
+
+    async def _forget_contacts(self, contacts: list[Erasure]) -> None:
+        """Let browsers forget that an e-mail's link recognized them as somebody who is erased."""
+        for browser, contact in await self._log.forget(contacts):
+            await self._eraser.forget_contact(browser, contact)
 
     async def _finish_merges(self) -> None:
         if self._finish_merge is None:

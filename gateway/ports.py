@@ -101,6 +101,13 @@ class LogEraser(Protocol):
         """Leave a note, as a write with `erase_before` does in its own step."""
 
 
+class Recognitions(Protocol):
+    """Knows whose log entries say that an e-mail's link recognized the browser; runs beside the hot path."""
+
+    async def forget(self, contacts: Sequence[Erasure]) -> list[tuple[VisitorKey, Erasure]]:
+        """Take erased contacts (kind `k`) out of the entries of browsers; return each browser found, and for whom."""
+
+
 class MergeNotes(Protocol):
     """Knows the merges that were begun and perhaps not brought to their end; runs beside the hot path."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from gateway.ports import Erasure
+from gateway.ports import Erasure, Merge
 from gateway.store.keys import named_visitor, visitor_name
 from personalize import aliases, documents
 from personalize.aliases import Alias
@@ -53,6 +53,18 @@ class Erasures:
             before = max(before, self.whole.get(f"{site}:{through}", 0), self._via.get((f"{site}:{whose}", through), 0))
         return bool(time <= before)
 
+    def begun_merge(self, name: str, document: bytes) -> Merge | None:
+        """Return the merge that a document tells was begun and not finished."""
+        if b'"of":' not in document:
+            return None
+        try:
+            found = aliases.decode(document)
+        except _BROKEN:
+            return None
+        if not isinstance(found, Alias) or found.snapshot is None:
+            return None
+        return Merge(named_visitor(name), found.at)
+
     def left_of(self, name: str, document: bytes, revision: str) -> bytes | None:
         """Return what may come back of a document, None for nothing; where it changed it has the new revision."""
         before = self.whole.get(name, 0)
@@ -62,7 +74,8 @@ class Erasures:
             return None if before else document
         site = name.partition(":")[0]
         if isinstance(found, Alias):
-            of_person = self.whole.get(f"{site}:{found.to}", 0)
+            person = f"{site}:{found.to}"
+            of_person = max(self.whole.get(person, 0), self._via.get((person, name[len(site) + 1 :]), 0))
             gone = before > found.erased and before >= found.at
             return None if gone or of_person >= found.at else document
         if found.erased < before:
@@ -79,14 +92,15 @@ class Erasures:
 
     def tombstone(self, name: str, document: bytes | None, revision: str) -> tuple[bytes, int]:
         """Return the tombstone of a visitor, and its time (ms); a choice in the erased document outlives it."""
-        tombstone, person = Profile(erased=self.whole.get(name, 0)), 0
+        before = self.whole.get(name, 0)
         try:
             found = aliases.decode(document) if document else None
         except _BROKEN:
             found = None
-        if isinstance(found, Profile):
-            tombstone.consent = found.consent
-        elif found is not None:
-            person = self.whole.get(f"{name.partition(':')[0]}:{found.to}", 0)
-        tombstone.erased = max(tombstone.erased, person)
+        if isinstance(found, Alias):
+            site, _, alias = name.partition(":")
+            person = f"{site}:{found.to}"
+            before = max(before, self.whole.get(person, 0), self._via.get((person, alias), 0))
+        tombstone = aliases.tombstone(found, before, found.consent if isinstance(found, Profile) else [])
+        tombstone.aliases = {}  # each of them is remembered as erased itself
         return documents.encode(tombstone, revision), tombstone.erased

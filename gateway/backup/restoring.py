@@ -153,6 +153,10 @@ class Restore:
             for record in batch:
                 if "l" in record:
                     self._put_entries(pipe, record)
+                elif "v" in record and (merge := self._erasures.begun_merge(record["v"], bytes_of(record["d"]))):
+                    # Its note is not in the backup, which holds what the document says already.
+                    partition = keys.partition_of(record["v"].encode())
+                    pipe.sadd(keys.merging_key(partition), keys.merge_note(*merge))
                 elif "n" in record and record["notes"]:
                     pipe.sadd(keys.erasing_key(record["n"]), *record["notes"])
                 elif "k" in record and (left := self._left(record["x"])) >= 0:

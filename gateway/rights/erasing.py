@@ -82,6 +82,22 @@ class Eraser:
         if isinstance(held.found, Profile) and held.key.kind == "k":
             await self._finish_person(held, held.found, erasure.before, done)
 
+    async def forget_contact(self, browser: VisitorKey, contact: Erasure) -> None:
+        """Take out of a browser's profile that it was recognized as a contact who is erased."""
+
+        def forgotten(held: Holding) -> Change | None:
+            found = held.found
+            if not isinstance(found, Profile) or not found.contact:
+                return None
+            since, id_, _ = found.contact
+            if id_ != contact.visitor.id or since > contact.before:
+                return None
+            changed = found.copy()
+            changed.contact = []
+            return Change(changed, held.marks)
+
+        await self._holdings.change(browser, forgotten)
+
     async def renew(self, erasure: Erasure) -> bool:
         """Erase again what a store that went back in time has brought back; return whether it had."""
         held = await self._holdings.read(erasure.visitor)

@@ -14,7 +14,7 @@ from personalize.plan import Plan
 from personalize.profiles import Profile
 
 FORMAT = 1
-KINDS = {"a": "browser", "k": "person", "c": "claimed"}
+KINDS = {"a": "browser", "k": "person", "c": "claimed", "g": "company"}
 
 OF_A_PERSON = (
     "This browser belongs to a person. What it did since then is part of the person's counts and cannot be told apart "

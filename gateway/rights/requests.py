@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gateway.identity.visitor import hashed
+from gateway.identity.visitor import company_key, hashed
 from gateway.ports import Erasure, LogEraser, LogReader, MergeNotes, ProfileStore, ReportStore, VisitorKey
 from gateway.rights.erasing import Erased, Eraser
 from gateway.rights.exporting import KINDS, OF_A_PERSON, export_of
@@ -32,7 +32,7 @@ _LONGEST_NAME = 64
 
 @dataclass(slots=True, frozen=True)
 class Subject:
-    """Whom a request is about: a person, a browser or a claimed profile of one site."""
+    """Whom a request is about: a person, a browser, a claimed profile or a company of one site."""
 
     key: VisitorKey
 
@@ -55,6 +55,11 @@ def claimed(site: str, anonymous_id: str) -> Subject:
 def browser(site: str, cookie_id: str) -> Subject:
     """Return the browser with a cookie's id."""
     return Subject(VisitorKey(site, "a", cookie_id))
+
+
+def company(site: str, group_id: str) -> Subject:
+    """Return a company itself, as the site's server has told about it."""
+    return Subject(company_key(site, group_id))
 
 
 def named(site: str, name: str) -> Subject | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from redis.asyncio import Redis
 
-from gateway.ports import LogEraser, LogReader, MergeNotes, ProfileStore, ReportStore, VisitorKey
+from gateway.erasure import SweptLog
+from gateway.ports import LogReader, MergeNotes, ProfileStore, ReportStore, VisitorKey
 from gateway.rights.requests import Stores
 from gateway.store import keys
 from gateway.store.connection import StoreConnection
@@ -25,7 +26,7 @@ class FakeSubject:
         store = FakeStore(log_cap=LOG_CAP)
         self.store = store
         self.profiles: ProfileStore = store
-        self.eraser: LogEraser = store
+        self.eraser: SweptLog = store
         self.reader: LogReader = store
         self.reports: ReportStore = store
         self.merges: MergeNotes = store
@@ -47,7 +48,7 @@ class RealSubject:
     def __init__(self, server: EmbeddedStore, connection: StoreConnection, client: Redis) -> None:
         self.profiles: ProfileStore = RedisProfiles(connection, log_cap=LOG_CAP)
         log = RedisLog(client)
-        self.eraser: LogEraser = log
+        self.eraser: SweptLog = log
         self.reader: LogReader = log
         self.reports: ReportStore = RedisReports(client)
         self.merges: MergeNotes = RedisMerges(client)

@@ -82,8 +82,12 @@ async def dumped(client: Redis) -> dict[bytes, object]:
     """Return all keys with what they hold, logs with their ids."""
     found: dict[bytes, object] = {}
     async for at in client.scan_iter():
-        stream = at.endswith(b":log")
-        found[at] = await client.xrange(at) if stream else (await client.get(at), await client.pttl(at) // 100_000)
+        if at.endswith(b":log"):
+            found[at] = await client.xrange(at)
+        elif at.endswith(b":merging"):
+            found[at] = await client.smembers(at)
+        else:
+            found[at] = (await client.get(at), await client.pttl(at) // 100_000)
     return found
 
 

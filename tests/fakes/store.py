@@ -120,6 +120,21 @@ class FakeStore:
         await self._answer()
         self._contents.erasing.add(erasure)
 
+    async def forget(self, contacts: Sequence[Erasure]) -> list[tuple[VisitorKey, Erasure]]:
+        """Take erased contacts out of the entries of browsers; return each browser found, and for whom."""
+        await self._answer()
+        browsers: dict[tuple[VisitorKey, Erasure], None] = {}
+        for log in self._contents.logs.values():
+            for at, entry in enumerate(log):
+                fields = orjson.loads(entry)
+                for erasure in contacts:
+                    (site, _, contact), before, _ = erasure
+                    if (fields["s"], fields.get("p")) == (site, f"k:{contact}") and fields["t"] <= before:
+                        del fields["p"]
+                        log[at] = orjson.dumps(fields)
+                        browsers[keys.named_visitor(f"{site}:{fields['v']}"), erasure] = None
+        return list(browsers)
+
     async def merging(self) -> list[Merge]:
         """Return the notes of the merges that were begun."""
         await self._answer()

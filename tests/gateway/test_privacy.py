@@ -225,7 +225,7 @@ async def test_the_admin_api_refuses_what_it_should(path: str) -> None:
         ({"site": "dem", "userId": USER}, "did you mean"),
         ({"site": "demo"}, "names nobody"),
         ({"site": "demo", "userId": USER, "visitor": "x"}, "userId and visitor"),
-        ({"site": "demo", "key": "g:x"}, "nobody"),
+        ({"site": "demo", "key": "x:x"}, "nobody"),
         ({"site": "demo", "userId": 7}, "nobody"),
     ):
         answer = await admin(store, path, **body)
