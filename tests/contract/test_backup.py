@@ -10,15 +10,17 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
+from gateway.backup.erasures import Erasures
 from gateway.backup.format import BackupFailed, records
 from gateway.backup.restoring import Restore, Restored, is_empty
 from gateway.backup.writing import back_up
 from gateway.erasure import Sweep
-from gateway.ports import Committed, VisitorKey, Write
+from gateway.ports import Committed, Erasure, VisitorKey, Write
 from gateway.rights.ledger import Ledger
 from gateway.rights.requests import Rights, browser, person
 from gateway.store import keys
 from personalize import aliases, documents
+from personalize.aliases import Alias
 from personalize.profiles import Profile
 from tests.contract.conftest import ENGINES, real_subject
 from tests.contract.household import (
@@ -242,3 +244,13 @@ async def test_odd_bytes_survive(home: RealSubject, tmp_path: Path) -> None:
     await home.client.flushall()
     await restored(home.client, path, tmp_path)
     assert await dumped(home.client) == before
+
+
+def test_a_browser_that_was_let_go_of_comes_back_as_a_tombstone() -> None:
+    erasures = Erasures([Erasure(PERSON, NOW, name(PHONE))])
+    at = keys.visitor_name(PHONE)
+    before, later = (aliases.encode(Alias(name(PERSON), NOW + when), "b1") for when in (0, 1))
+    assert erasures.left_of(at, before, "r1") is None
+    left, time = erasures.tombstone(at, before, "r1")
+    assert (documents.decode(left), time) == (Profile("r1", NOW), NOW)
+    assert erasures.left_of(at, later, "r1") == later

@@ -373,3 +373,11 @@ def test_everything_that_a_profile_may_hold_has_words_of_its_own() -> None:
     assert found["ads_last_refused"] == "2026-11-22T00:26:40.000+02:00"
     assert set(HANDLED) == {field.name for field in fields(Profile)}
     assert "other" not in found
+
+
+async def test_a_persons_browsers_stand_in_the_ledger_with_the_person(home: Subject, tmp_path: Path) -> None:
+    crashing = Crashing(home, 1)  # as a withdrawal leaves it: nothing but the person's tombstone is written
+    with pytest.raises(StoreUnavailable):
+        await Eraser(crashing, crashing, home.merges, lambda: NOW).erase_person(PERSON)
+    await sweep_of(home, tmp_path).once()
+    assert {line.erasure.visitor for line in Ledger(tmp_path).read()} == {PERSON, PHONE, LAPTOP, OLDER}

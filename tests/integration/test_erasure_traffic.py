@@ -9,7 +9,7 @@ import asyncio
 import shutil
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,8 +127,7 @@ class World:
     async def pause(self) -> None:
         """Let nobody send anything more, and wait until all has been answered."""
         self.go.clear()
-        while any(browser.busy for browser in self.browsers):
-            await asyncio.sleep(0.01)
+        await until(lambda: not any(browser.busy for browser in self.browsers))
 
     async def logs_in(self, person: Person) -> None:
         """Log in on both browsers, in the midst of their hits; some are renamed by the site's server then."""
@@ -212,6 +211,13 @@ class World:
         self.go.set()
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    while True:
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+
+
 def everything(store: redis.Redis) -> bytes:
     """Return all keys and all that they hold."""
     names = list(store.scan_iter(count=1000))
@@ -244,8 +250,7 @@ async def test_nothing_that_was_erased_comes_back_and_who_stays_loses_nothing(ga
         world = World(gateway, client, nobodys, people)
         world.go.set()
         traffic = [asyncio.create_task(world.browses(browser)) for browser in world.browsers]
-        while not all(browser.views > 1 for browser in world.browsers):
-            await asyncio.sleep(0.05)
+        await until(lambda: all(browser.views > 1 for browser in world.browsers))
         await asyncio.gather(*map(world.logs_in, people))
         await asyncio.sleep(0.5)
         await tuttu(gateway, "backup", backup)
