@@ -76,7 +76,6 @@ class Sweep:
 
     async def once(self) -> None:
         """Finish what is noted now."""
-        await self._finish_merges()
         finished, written = [], []
         for note in await self._log.pending():
             done = Erased(note.before)
@@ -96,6 +95,7 @@ class Sweep:
             except (LookupError, ValueError, TypeError):
                 # An entry that cannot be read must not keep the others' waiting.
                 log.exception("an erased visitor's log entries could not be erased; it is tried again")
+        await self._finish_merges()
 
     async def _forget_contacts(self, contacts: list[Erasure]) -> None:
         """Let browsers forget that an e-mail's link recognized them as somebody who is erased."""

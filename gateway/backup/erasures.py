@@ -41,17 +41,22 @@ class Erasures:
         if found.erased:
             self.add(Erasure(named_visitor(name), found.erased))
 
-    def takes(self, entry: bytes) -> bool:
-        """Tell whether a log entry was erased."""
+    def left_of_entry(self, entry: bytes) -> bytes | None:
+        """Return what may come back of a log entry: nothing, or without the erased contact that it names, or all."""
         try:
             fields = orjson.loads(entry)
             site, whose, time, through = fields["s"], fields["v"], fields["t"], fields.get("w")
         except _BROKEN:
-            return False
+            return entry
         before = self.whole.get(f"{site}:{whose}", 0)
         if through:
             before = max(before, self.whole.get(f"{site}:{through}", 0), self._via.get((f"{site}:{whose}", through), 0))
-        return bool(time <= before)
+        if time <= before:
+            return None
+        if time <= self.whole.get(f"{site}:{fields.get('p')}", 0):
+            del fields["p"]
+            return orjson.dumps(fields)
+        return entry
 
     def begun_merge(self, name: str, document: bytes) -> Merge | None:
         """Return the merge that a document tells was begun and not finished."""
@@ -85,9 +90,13 @@ class Erasures:
             for alias, at in found.aliases.items()
             if 0 < at <= (erased := max(self.whole.get(f"{site}:{alias}", 0), self._via.get((name, alias), 0)))
         }
-        if not released:
+        contact = found.contact
+        forgotten = bool(contact) and contact[0] <= self.whole.get(f"{site}:k:{contact[1]}", 0)
+        if not released and not forgotten:
             return document
         found.aliases = found.aliases | released
+        if forgotten:
+            found.contact = []
         return documents.encode(found, revision)
 
     def tombstone(self, name: str, document: bytes | None, revision: str) -> tuple[bytes, int]:

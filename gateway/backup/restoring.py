@@ -183,8 +183,8 @@ class Restore:
     def _put_entries(self, pipe: Any, record: dict[str, Any]) -> None:
         into = _restoring(record["l"])
         for id_, value in record["e"]:
-            entry = bytes_of(value)
-            if self._erasures.takes(entry):
+            entry = self._erasures.left_of_entry(bytes_of(value))
+            if entry is None:
                 self.done.erased += 1
             else:
                 pipe.xadd(into, {"e": entry}, id=id_)

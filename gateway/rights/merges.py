@@ -33,7 +33,7 @@ class Merges:
             alias = way[0].found
             if isinstance(alias, Alias) and person.key in [held.key for held in way[1:]]:
                 brought = alias.snapshot.aliases if alias.snapshot else {}
-                listed |= {name: at for name, at in brought.items() if at > 0}
+                listed |= {name: at for name, at in brought.items() if at > abs(listed.get(name, 0))}
                 listed[way[0].name] = merge.at
         return listed
 

@@ -254,3 +254,14 @@ def test_a_browser_that_was_let_go_of_comes_back_as_a_tombstone() -> None:
     left, time = erasures.tombstone(at, before, "r1")
     assert (documents.decode(left), time) == (Profile("r1", NOW), NOW)
     assert erasures.left_of(at, later, "r1") == later
+
+
+def test_a_browser_comes_back_without_the_erased_contact_as_whom_it_was_recognized() -> None:
+    erasures, friend = Erasures([Erasure(PERSON, NOW)]), key("a", "friend")
+    for since, stays in ((0, False), (1, True)):
+        recognized = profile_of("own", contact=[NOW + since, PERSON.id, NOW + 9])
+        left = erasures.left_of(keys.visitor_name(friend), documents.encode(recognized, "b1"), "r1")
+        assert left is not None
+        assert bool(documents.decode(left).contact) == stays
+        said = entry(friend, "own", NOW + since, p=name(PERSON))
+        assert erasures.left_of_entry(said) == (said if stays else entry(friend, "own", NOW + since))
