@@ -104,8 +104,7 @@ def tombstone(found: Profile | Alias | None, before: int, consent: list[Any]) ->
     if found is None:
         return Profile(erased=before, consent=list(consent))
     history = (found.snapshot or Profile()) if isinstance(found, Alias) else found
-    left = {name: at for name, at in history.aliases.items() if at > 0 or -at > before}
-    return Profile(erased=max(before, found.erased), consent=list(consent), aliases=left)
+    return Profile(erased=max(before, found.erased), consent=list(consent), aliases=dict(history.aliases))
 
 
 def is_tombstone(profile: Profile) -> bool:

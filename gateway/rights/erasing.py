@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.ports import Erasure, LogEraser, MergeNotes, ProfileStore, VisitorKey
+from gateway.ports import Erasure, LogEraser, Merge, MergeNotes, ProfileStore, VisitorKey
 from gateway.rights.holdings import Change, Holding, Holdings
 from gateway.rights.merges import Merges
 from personalize import aliases
@@ -145,7 +145,7 @@ class Eraser:
     async def _finish_person(self, held: Holding, person: Profile, before: int, done: Erased) -> None:
         for name, at in (await self.merges.linked(held)).items():
             if 0 < at <= before:
-                await self._bury_alias(_named(held.key, name), before, person.consent, done)
+                await self._bury_alias(Merge(_named(held.key, name), at), before, person.consent, done)
 
         def unlisted(held: Holding) -> Change | None:
             found = held.found
@@ -168,17 +168,17 @@ class Eraser:
                     older = Erasure(_named(held.key, name), before, via)
                     await self._log.note(older)
                     done.notes.append(older)
-        await self._bury_alias(_named(held.key, via), before, consent, done)
+        await self._bury_alias(Merge(_named(held.key, via), before), before, consent, done)
 
-    async def _bury_alias(self, key: VisitorKey, before: int, consent: list[Any], done: Erased) -> None:
-        """Put a tombstone where an alias was, unless the browser has begun anew since."""
+    async def _bury_alias(self, link: Merge, before: int, consent: list[Any], done: Erased) -> None:
+        """Put a tombstone where an alias was, unless this link has ended and the browser has begun anew since."""
 
         def tombstone(held: Holding) -> Change | None:
             found = held.found
-            if isinstance(found, Alias) and found.at > before:
+            if isinstance(found, Alias) and found.at > link.at:
                 return None
             if isinstance(found, Profile):
-                if found.erased >= before:
+                if found.erased >= link.at:
                     return None
                 if _is_later(held, before):
                     carried = found.copy()
@@ -186,8 +186,10 @@ class Eraser:
                     return Change(carried, held.marks, erase_before=before)
             return Change(aliases.tombstone(found, before, consent), erase_before=before)
 
-        done.held.append(await self._holdings.change(key, tombstone))
-        done.notes.append(Erasure(key, before))
+        held = await self._holdings.change(link.visitor, tombstone)
+        if tombstone(held) is not None or held.erased >= before:
+            done.held.append(held)
+            done.notes.append(Erasure(link.visitor, before))
 
 
 def _is_later(held: Holding, before: int) -> bool:

@@ -383,11 +383,16 @@ async def test_a_persons_browsers_stand_in_the_ledger_with_the_person(home: Subj
     assert {line.erasure.visitor for line in Ledger(tmp_path).read()} == {PERSON, PHONE, LAPTOP, OLDER}
 
 
-async def test_a_browser_that_was_let_go_of_is_not_reached_through_an_older_ids_merge(home: Subject) -> None:
+async def test_a_browser_that_was_let_go_of_is_not_reached_through_an_older_ids_merge(
+    home: Subject, tmp_path: Path
+) -> None:
     _, watch, _ = await begin_to_merge(home)
     await Eraser(home.profiles, home.eraser, home.merges, lambda: NOW - 50).erase_browser(watch)
     tombstone = await profile_at(home, watch)
     theirs = aliases.encode(Alias("k:bystander", NOW - 10), "b1")  # somebody else's by now
     await home.profiles.commit(Write(watch, tombstone.revision, theirs, 1000, b"", []))
     await rights_in(home).delete(person("demo", USER), PLAN.calendar)
+    for _ in range(3):
+        await sweep_of(home, tmp_path).once()
     assert (await profile_at(home, watch)).revision == "b1"
+    assert {line.erasure.before for line in Ledger(tmp_path).read() if line.erasure.visitor == watch} == {NOW - 50}

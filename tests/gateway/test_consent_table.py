@@ -66,7 +66,8 @@ class Bench:
             async for key in client.scan_iter("*"):
                 command = READ[await client.type(key)].format(key.decode())
                 value = await client.execute_command(*command.split())
-                found[key.decode()] = repr(value), await client.pexpiretime(key)
+                in_order = sorted(value) if isinstance(value, set) else value
+                found[key.decode()] = repr(in_order), await client.pexpiretime(key)
             return found
 
     async def kept(self, row: Row) -> tuple[Keys, dict[str, str]]:
