@@ -17,7 +17,7 @@ from gateway.held import Held, from_store
 from gateway.identity.consent import allows_profile
 from gateway.identity.visitor import new_visitor_id
 from gateway.jobs import Job, Step
-from gateway.pipeline import purposes
+from gateway.pipeline import is_erased, purposes
 from gateway.ports import ProfileStore, Stored, VisitorKey, Write
 from gateway.store.keys import PROFILE_LIFETIME_S, TOMBSTONE_LIFETIME_S
 from gateway.telemetry import Telemetry
@@ -65,8 +65,11 @@ class Linker:
         """
         person_key, person = await self.person(VisitorKey(key.site, "k", jobs[0].person))
         events = [(job.hit, envelope) for job in jobs for envelope in job.envelopes]
-        if person_key == key:
+        # A retry from before an erasure proves nothing any more; its events are dropped where they go.
+        if person_key == key or _all_erased(events, held.profile.erased):
             return held
+        if _all_erased(events, person.erased):
+            return person_key
         name = f"{key.kind}:{key.id}"
         if not _any_allowed(events, Profile(consent=chosen(held.profile.consent, person.consent))):
             return person_key if _any_allowed(events, held.profile) else held
@@ -165,3 +168,8 @@ def _new_alias(name: str, profile: Profile, person_key: VisitorKey, person: Prof
 
 def _any_allowed(events: list[tuple[Hit, Envelope]], profile: Profile) -> bool:
     return any(allows_profile(purposes(hit, envelope, profile)) for hit, envelope in events)
+
+
+def _all_erased(events: list[tuple[Hit, Envelope]], erased: int) -> bool:
+    """Tell whether every event is one that an erasure keeps out."""
+    return bool(events) and all(is_erased(envelope, erased) for _, envelope in events)
