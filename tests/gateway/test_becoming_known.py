@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +16,13 @@ from tests.fakes.store import FakeStore
 from tests.gateway.app import running
 from tests.gateway.making import site
 from tests.gateway.people import SECRET, Browser, from_server, known, person, seen, stored
+
+
+@pytest.fixture(autouse=True)
+def _a_clock_that_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No two moments are the same: what happens in the millisecond of an erasure is erased as well."""
+    moments = itertools.count(time.time_ns() // 1_000_000)
+    monkeypatch.setattr("gateway.app.clock", lambda: next(moments))
 
 
 async def test_what_a_browser_did_before_logging_in_is_the_persons_afterwards() -> None:
