@@ -15,21 +15,25 @@ from gateway.edge.cors import Cors
 from gateway.edge.desk import Desk
 from gateway.edge.hot import FrontDoor
 from gateway.edge.privacy import privacy_paths
+from gateway.edge.privacy_admin import PlanOf
 from gateway.edge.site_routes import site_routes
 from gateway.enrich.agent import agent_of
-from gateway.envelope import Site
+from gateway.envelope import Hit, Site
+from gateway.erasure import FinishMerge
 from gateway.identity.signing import Keys
 from gateway.identity.tokens import Tokens
 from gateway.identity.visitor import Cookies
+from gateway.jobs import Job
 from gateway.networks.data import Networks
 from gateway.networks.errors import OwnListInvalid
 from gateway.networks.lookups import Lookups
 from gateway.networks.own_list import OwnList, read_own_list
 from gateway.ports import ProfileStore, VisitorKey
 from gateway.reload import unpacked
-from gateway.rights.requests import Rights
+from gateway.rights.requests import Rights, Stores
 from gateway.settings import Settings, SiteSettings, purposes_by_category
 from gateway.store.log import RedisLog
+from gateway.store.merges import RedisMerges
 from gateway.store.reports import RedisReports
 from gateway.telemetry import Telemetry
 from gateway.visitors import Visitors
@@ -77,7 +81,21 @@ def sites_of(
 def rights_over(profiles: ProfileStore, client: Redis) -> Rights:
     """Return the visitors' rights over a store; the client is for the log and must not decode replies."""
     redis_log = RedisLog(client)
-    return Rights(profiles, redis_log, redis_log, RedisReports(client), clock)
+    return Rights(Stores(profiles, redis_log, redis_log, RedisMerges(client), RedisReports(client)), clock)
+
+
+def merge_finisher(profiles: ProfileStore, plan_of: PlanOf, patience_ms: int) -> FinishMerge:
+    """Return what takes a hit without events the way of a half-done merge; nothing for a site that there is not."""
+    visitors = Visitors(profiles, Telemetry(), cached=0, patience_ms=patience_ms, clock=clock)
+
+    async def finish(key: VisitorKey) -> None:
+        plan = await plan_of(key.site)
+        if plan is not None:
+            site = Site(key.site, secret_key="", origins=(), cookie_domain="", consent=frozenset(), plan=plan)
+            hit = Hit(site, secret=False, received=clock(), sent_at=0, headers={}, body={})
+            await visitors.submit(Job(hit, key, []))
+
+    return finish
 
 
 def own_list_of(site: SiteSettings) -> OwnList:

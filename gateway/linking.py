@@ -3,7 +3,8 @@
 A merge crosses partitions, so it cannot be one step (design.md, section 5). (1) The browser's document becomes an alias
 that carries the history as a snapshot, by compare-and-set. (2) Whoever follows the alias unites the snapshot with the
 person's profile, in the same write as the hit's own events, unless the person names the alias already. (3) The snapshot
-is dropped. After a crash between any two, the next hit that meets the alias goes on from there.
+is dropped. After a crash between any two, the next hit that meets the alias goes on from there; step 1 leaves a note
+that step 3 takes away, so that the sweep (`gateway/erasure.py`) does so for a browser that never comes back.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from gateway.held import Held, from_store
 from gateway.identity.consent import allows_profile
 from gateway.identity.visitor import new_visitor_id
 from gateway.jobs import Job, Step
-from gateway.pipeline import purposes
+from gateway.pipeline import is_erased, purposes
 from gateway.ports import ProfileStore, Stored, VisitorKey, Write
 from gateway.store.keys import PROFILE_LIFETIME_S, TOMBSTONE_LIFETIME_S
 from gateway.telemetry import Telemetry
@@ -64,8 +65,11 @@ class Linker:
         """
         person_key, person = await self.person(VisitorKey(key.site, "k", jobs[0].person))
         events = [(job.hit, envelope) for job in jobs for envelope in job.envelopes]
-        if person_key == key:
+        # A retry from before an erasure proves nothing any more; its events are dropped where they go.
+        if person_key == key or _all_erased(events, held.profile.erased):
             return held
+        if _all_erased(events, person.erased):
+            return person_key
         name = f"{key.kind}:{key.id}"
         if not _any_allowed(events, Profile(consent=chosen(held.profile.consent, person.consent))):
             return person_key if _any_allowed(events, held.profile) else held
@@ -106,7 +110,8 @@ class Linker:
         until = aliases.void_until(f"{key.kind}:{key.id}", alias.at, person)
         if not until:
             return held
-        tombstone = Profile(self.revision(), max(alias.erased, until), consent=person.consent)
+        tombstone = aliases.tombstone(alias, until, person.consent)
+        tombstone.revision = self.revision()
         document = documents.encode(tombstone, tombstone.revision)
         # What the browser did before it became this person's was to be erased with the person.
         write = Write(key, alias.revision, document, TOMBSTONE_LIFETIME_S, b"", [], erase_before=tombstone.erased)
@@ -128,15 +133,23 @@ class Linker:
             if alias.snapshot is None and alias.to == end and not old:
                 continue
             fresh = Alias(end, alias.at, alias.erased, None, now // _DAY_MS)
-            other = await self._write(step.key, fresh, alias.revision, Marks())
+            other = await self._write(step.key, fresh, alias.revision, None)
             touched[step.key] = Held(Profile(), Marks(), alias=fresh) if other is None else None
         return touched
 
-    async def _write(self, key: VisitorKey, alias: Alias, expected: str, marks: Marks) -> Stored | None:
-        """Write an alias in the place of what is expected there; return what is there instead, None when written."""
+    async def _write(self, key: VisitorKey, alias: Alias, expected: str, marks: Marks | None) -> Stored | None:
+        """Write an alias in the place of what is expected there; return what is there instead, None when written.
+
+        With marks it begins a merge, without it ends one.
+        """
         alias.revision = self.revision()
         document = aliases.encode(alias, alias.revision)
-        answer = await self._store.commit(Write(key, expected, document, PROFILE_LIFETIME_S, marks.packed, []))
+        write = Write(key, expected, document, PROFILE_LIFETIME_S, marks.packed if marks else b"", [])
+        if marks is None:
+            write.merged = alias.at
+        else:
+            write.merging = alias.at
+        answer = await self._store.commit(write)
         return answer if isinstance(answer, Stored) else None
 
 
@@ -155,3 +168,8 @@ def _new_alias(name: str, profile: Profile, person_key: VisitorKey, person: Prof
 
 def _any_allowed(events: list[tuple[Hit, Envelope]], profile: Profile) -> bool:
     return any(allows_profile(purposes(hit, envelope, profile)) for hit, envelope in events)
+
+
+def _all_erased(events: list[tuple[Hit, Envelope]], erased: int) -> bool:
+    """Tell whether every event is one that an erasure keeps out."""
+    return bool(events) and all(is_erased(envelope, erased) for _, envelope in events)

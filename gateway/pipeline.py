@@ -208,8 +208,12 @@ def drop_no_consent(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
 
 def drop_erased(r: Round, _hit: Hit, envelope: Envelope) -> Outcome | None:
     """Keep out what lies before an erasure, however late it comes, by our clock or by the client's own."""
-    erased = max(r.profile.erased, r.floor)
-    return ERASED if erased and (envelope.event.time <= erased or 0 < envelope.client_time <= erased) else None
+    return ERASED if is_erased(envelope, max(r.profile.erased, r.floor)) else None
+
+
+def is_erased(envelope: Envelope, erased: int) -> bool:
+    """Tell whether an event lies at or before an erasure (ms, 0 for none)."""
+    return erased > 0 and (envelope.event.time <= erased or 0 < envelope.client_time <= erased)
 
 
 def drop_duplicate(r: Round, _hit: Hit, envelope: Envelope) -> Outcome | None:

@@ -32,6 +32,13 @@ class Erasure(NamedTuple):
     via: str = ""
 
 
+class Merge(NamedTuple):
+    """A merge that was begun: whose history goes to somebody else, and the alias' moment (ms), unlike any other."""
+
+    visitor: VisitorKey
+    at: int
+
+
 @dataclass(slots=True)
 class Write:
     """One atomic change of one visitor's documents.
@@ -39,7 +46,9 @@ class Write:
     `expected` is the revision that the writer built on, "" for "no document". `document` starts with
     `{"r":"<its new revision>"`, so the store can compare revisions without decoding JSON. `marks` replaces the message
     marks. `entries` go to the log in order. With `erase_before` (ms) the write is an erasure: the visitor is noted as
-    one whose log entries up to that event time must go, with `via` only those that came through that browser.
+    one whose log entries up to that event time must go, with `via` only those that came through that browser. With
+    `merging` (an alias' moment, ms) the write begins a merge and leaves a note of it; with `merged` it ends that merge
+    and takes the note away. A write does one of the three.
     """
 
     visitor: VisitorKey
@@ -50,6 +59,8 @@ class Write:
     entries: list[bytes]
     erase_before: int = 0
     via: str = ""
+    merging: int = 0
+    merged: int = 0
 
 
 @dataclass(slots=True, frozen=True)
@@ -88,6 +99,23 @@ class LogEraser(Protocol):
 
     async def note(self, erasure: Erasure) -> None:
         """Leave a note, as a write with `erase_before` does in its own step."""
+
+
+class Recognitions(Protocol):
+    """Knows whose log entries say that an e-mail's link recognized the browser; runs beside the hot path."""
+
+    async def forget(self, contacts: Sequence[Erasure]) -> list[tuple[VisitorKey, Erasure]]:
+        """Take erased contacts (kind `k`) out of the entries of browsers; return each browser found, and for whom."""
+
+
+class MergeNotes(Protocol):
+    """Knows the merges that were begun and perhaps not brought to their end; runs beside the hot path."""
+
+    async def merging(self) -> list[Merge]:
+        """Return the notes of the merges that were begun."""
+
+    async def settle(self, merge: Merge) -> None:
+        """Take a note away, as a write with `merged` does in its own step."""
 
 
 class LogReader(Protocol):

@@ -16,7 +16,7 @@ from typing import Any
 import uvicorn
 from redis.asyncio import Redis
 
-from gateway.app import clock, rights_over
+from gateway.app import clock, merge_finisher, rights_over
 from gateway.control import NotTaken, open_line
 from gateway.edge.ops import Readiness, ops_app
 from gateway.edge.privacy_admin import admin_routes
@@ -140,7 +140,8 @@ class Supervisor:
         stack.push_async_callback(connection.close)
         profiles = RedisProfiles(connection, log_cap=self._settings.gateway.log_entries // PARTITIONS)
         rights = rights_over(profiles, client)
-        sweep = Sweep(RedisLog(client), rights.eraser, Ledger(self._settings.data), clock, self._forget)
+        finish = merge_finisher(profiles, self._plan_of, self._settings.gateway.store_deadline_ms)
+        sweep = Sweep(RedisLog(client), rights.eraser, Ledger(self._settings.data), clock, finish, self._forget)
         stack.push_async_callback(_ended, asyncio.create_task(sweep.run()))
         return rights
 

@@ -227,7 +227,7 @@ class Visitors:
         tombstone = aliases.tombstone(profile, before, [job.decided, []])
         tombstone.revision = self._linker.revision()
         document = documents.encode(tombstone, tombstone.revision)
-        write = Write(key, profile.revision, document, TOMBSTONE_LIFETIME_S, b"", [], erase_before=before)
+        write = Write(key, profile.revision, document, TOMBSTONE_LIFETIME_S, b"", [], erase_before=tombstone.erased)
         return write, Held(tombstone, Marks(), held.room, held.room_at)
 
     def _keep(self, key: VisitorKey, held: Held) -> None:

@@ -103,9 +103,19 @@ def has_room(person: Profile, name: str, snapshot: Profile) -> bool:
     return len(names) <= MOST_ALIASES and sum(n.startswith("k:") for n in names) <= MOST_OLDER_IDS
 
 
-def tombstone(profile: Profile, before: int, consent: list[Any]) -> Profile:
-    """Return what is left of an erased visitor: until when events are erased, the last choice, and whom else to erase.
+def tombstone(found: Profile | Alias | None, before: int, consent: list[Any]) -> Profile:
+    """Return what is left of what stood at an erased visitor's key: until when (ms) events are erased, and `consent`.
 
-    The choice stays, or the site's default would make the visitor anew.
+    The choice stays, or the site's default would make the visitor anew. The aliases stay until they are erased too;
+    those of an older id that was just becoming somebody else's are in its snapshot.
     """
-    return Profile(erased=before, consent=consent, aliases={n: at for n, at in profile.aliases.items() if at > 0})
+    if found is None:
+        return Profile(erased=before, consent=list(consent))
+    history = (found.snapshot or Profile()) if isinstance(found, Alias) else found
+    return Profile(erased=max(before, found.erased), consent=list(consent), aliases=dict(history.aliases))
+
+
+def is_tombstone(profile: Profile) -> bool:
+    """Tell whether a profile is nothing but the note of an erasure."""
+    bare = Profile(profile.revision, profile.erased, consent=profile.consent, aliases=profile.aliases)
+    return bool(profile.erased) and profile == bare

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from gateway.ports import Erasure
+from gateway.ports import Erasure, Merge
 from gateway.store.keys import named_visitor, visitor_name
 from personalize import aliases, documents
 from personalize.aliases import Alias
@@ -41,17 +41,34 @@ class Erasures:
         if found.erased:
             self.add(Erasure(named_visitor(name), found.erased))
 
-    def takes(self, entry: bytes) -> bool:
-        """Tell whether a log entry was erased."""
+    def left_of_entry(self, entry: bytes) -> bytes | None:
+        """Return what may come back of a log entry: nothing, or without the erased contact that it names, or all."""
         try:
             fields = orjson.loads(entry)
             site, whose, time, through = fields["s"], fields["v"], fields["t"], fields.get("w")
         except _BROKEN:
-            return False
+            return entry
         before = self.whole.get(f"{site}:{whose}", 0)
         if through:
             before = max(before, self.whole.get(f"{site}:{through}", 0), self._via.get((f"{site}:{whose}", through), 0))
-        return bool(time <= before)
+        if time <= before:
+            return None
+        if time <= self.whole.get(f"{site}:{fields.get('p')}", 0):
+            del fields["p"]
+            return orjson.dumps(fields)
+        return entry
+
+    def begun_merge(self, name: str, document: bytes) -> Merge | None:
+        """Return the merge that a document tells was begun and not finished."""
+        if b'"of":' not in document:
+            return None
+        try:
+            found = aliases.decode(document)
+        except _BROKEN:
+            return None
+        if not isinstance(found, Alias) or found.snapshot is None:
+            return None
+        return Merge(named_visitor(name), found.at)
 
     def left_of(self, name: str, document: bytes, revision: str) -> bytes | None:
         """Return what may come back of a document, None for nothing; where it changed it has the new revision."""
@@ -62,7 +79,8 @@ class Erasures:
             return None if before else document
         site = name.partition(":")[0]
         if isinstance(found, Alias):
-            of_person = self.whole.get(f"{site}:{found.to}", 0)
+            person = f"{site}:{found.to}"
+            of_person = max(self.whole.get(person, 0), self._via.get((person, name[len(site) + 1 :]), 0))
             gone = before > found.erased and before >= found.at
             return None if gone or of_person >= found.at else document
         if found.erased < before:
@@ -72,21 +90,26 @@ class Erasures:
             for alias, at in found.aliases.items()
             if 0 < at <= (erased := max(self.whole.get(f"{site}:{alias}", 0), self._via.get((name, alias), 0)))
         }
-        if not released:
+        contact = found.contact
+        forgotten = bool(contact) and contact[0] <= self.whole.get(f"{site}:k:{contact[1]}", 0)
+        if not released and not forgotten:
             return document
         found.aliases = found.aliases | released
+        if forgotten:
+            found.contact = []
         return documents.encode(found, revision)
 
     def tombstone(self, name: str, document: bytes | None, revision: str) -> tuple[bytes, int]:
         """Return the tombstone of a visitor, and its time (ms); a choice in the erased document outlives it."""
-        tombstone, person = Profile(erased=self.whole.get(name, 0)), 0
+        before = self.whole.get(name, 0)
         try:
             found = aliases.decode(document) if document else None
         except _BROKEN:
             found = None
-        if isinstance(found, Profile):
-            tombstone.consent = found.consent
-        elif found is not None:
-            person = self.whole.get(f"{name.partition(':')[0]}:{found.to}", 0)
-        tombstone.erased = max(tombstone.erased, person)
+        if isinstance(found, Alias):
+            site, _, alias = name.partition(":")
+            person = f"{site}:{found.to}"
+            before = max(before, self.whole.get(person, 0), self._via.get((person, alias), 0))
+        tombstone = aliases.tombstone(found, before, found.consent if isinstance(found, Profile) else [])
+        tombstone.aliases = {}  # each of them is remembered as erased itself
         return documents.encode(tombstone, revision), tombstone.erased

@@ -153,6 +153,10 @@ class Restore:
             for record in batch:
                 if "l" in record:
                     self._put_entries(pipe, record)
+                elif "v" in record and (merge := self._erasures.begun_merge(record["v"], bytes_of(record["d"]))):
+                    # Its note is not in the backup, which holds what the document says already.
+                    partition = keys.partition_of(record["v"].encode())
+                    pipe.sadd(keys.merging_key(partition), keys.merge_note(*merge))
                 elif "n" in record and record["notes"]:
                     pipe.sadd(keys.erasing_key(record["n"]), *record["notes"])
                 elif "k" in record and (left := self._left(record["x"])) >= 0:
@@ -179,8 +183,8 @@ class Restore:
     def _put_entries(self, pipe: Any, record: dict[str, Any]) -> None:
         into = _restoring(record["l"])
         for id_, value in record["e"]:
-            entry = bytes_of(value)
-            if self._erasures.takes(entry):
+            entry = self._erasures.left_of_entry(bytes_of(value))
+            if entry is None:
                 self.done.erased += 1
             else:
                 pipe.xadd(into, {"e": entry}, id=id_)

@@ -82,7 +82,7 @@ async def _add_keys(
             record |= {"m": text_of(marks), "mx": _expires(marks_left, now())}
         writer.add(record)
         contents.visitors += 1
-    others = [key for key in batch if not any(part in key for part in (b"}:v:", b"}:m:")) and not _is_stream(key)]
+    others = [key for key in batch if not any(part in key for part in (b"}:v:", b"}:m:")) and not _has_its_turn(key)]
     for key in others:
         kind = await client.type(key)
         if kind != b"string":
@@ -111,8 +111,9 @@ async def _add_log(client: Redis, writer: Writer, partition: int, contents: Cont
         contents.notes += len(notes)
 
 
-def _is_stream(key: bytes) -> bool:
-    return key.endswith((b"}:log", b"}:erasing"))
+def _has_its_turn(key: bytes) -> bool:
+    """Tell whether a key is written with its partition, or (merges) follows from the documents."""
+    return key.endswith((b"}:log", b"}:erasing", b"}:merging"))
 
 
 def _expires(left: int, now: int) -> int:

@@ -22,6 +22,7 @@ from gateway.rights.erasing import Eraser
 from gateway.rights.ledger import Ledger, Line, read_ledger
 from gateway.settings import Settings
 from gateway.store.log import RedisLog
+from gateway.store.merges import RedisMerges
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -90,6 +91,6 @@ async def _read(settings: Settings, args: argparse.Namespace, ledger: list[Line]
 
 async def _erase_again(store: Opened, ledger: list[Line]) -> None:
     """Erase what a ledger holds and the store had lost, or never heard of."""
-    eraser = Eraser(store.profiles, RedisLog(store.client), clock)
+    eraser = Eraser(store.profiles, RedisLog(store.client), RedisMerges(store.client), clock)
     for line in ledger:
         await eraser.renew(line.erasure)

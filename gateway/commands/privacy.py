@@ -29,7 +29,7 @@ from gateway.erasure import Sweep
 from gateway.errors import GatewayError
 from gateway.last_good import read_last_good
 from gateway.rights.ledger import Ledger
-from gateway.rights.requests import Subject, browser, claimed, named, person
+from gateway.rights.requests import Subject, browser, claimed, company, named, person
 from gateway.settings import Settings, SiteSettings
 from gateway.store.log import RedisLog
 from personalize.loader import load
@@ -52,7 +52,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         whom.add_argument("--user", metavar="ID", help="the whole person with this userId")
         whom.add_argument("--visitor", metavar="COOKIE", help="what the browser with this cookie, or its id, did")
         whom.add_argument("--anonymous", metavar="ID", help="what was claimed under this anonymousId")
-        whom.add_argument("--key", metavar="KEY", help="whoever the log calls this: a:…, k:… or c:…")
+        whom.add_argument("--company", metavar="ID", help="what your server told about the company with this groupId")
+        whom.add_argument("--key", metavar="KEY", help="whoever the log calls this: a:…, k:…, c:… or g:…")
         add_store_options(parser)
         if verb == "delete":
             parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -69,7 +70,7 @@ def _run(args: argparse.Namespace) -> int:
             return USAGE
         subject = _subject(args)
         if subject is None:
-            say(f"{command}: {quoted(args.key)} is no key; write a:…, k:… or c:… as the log does")
+            say(f"{command}: {quoted(args.key)} is no key; write a:…, k:…, c:… or g:… as the log does")
             return USAGE
         if args.delete and not (args.yes or _confirmed(subject)):
             say(f"{command}: nothing was deleted; --yes deletes without asking")
@@ -86,6 +87,8 @@ def _subject(args: argparse.Namespace) -> Subject | None:
         return person(args.site, args.user)
     if args.anonymous is not None:
         return claimed(args.site, args.anonymous)
+    if args.company is not None:
+        return company(args.site, args.company)
     if args.key is not None:
         return named(args.site, args.key)
     return browser(args.site, args.visitor.rpartition("=")[2].partition(".")[0])

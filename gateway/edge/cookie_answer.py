@@ -23,8 +23,16 @@ def cookie_headers(cookies: Cookies, intake: Intake, reader: Job | None) -> list
     cookie = _cookie(cookies, intake)
     if cookie is None and reader is not None and hit.stale_cookie and _is_stored(reader):
         cookie = cookies.header(hit.site, hit.visitor_id)
-    if cookie is None:
-        return []
+    return [] if cookie is None else _alone(cookies, hit, cookie)
+
+
+def removal_headers(cookies: Cookies, hit: Hit) -> list[Header]:
+    """Return the Set-Cookie headers that take the visitor's cookie away, under both of its names."""
+    return _alone(cookies, hit, cookies.expired(hit.site))
+
+
+def _alone(cookies: Cookies, hit: Hit, cookie: bytes) -> list[Header]:
+    """Return the headers that set a cookie and take away the one with the other name, if it came."""
     others = cookies.others_expired(hit.site, _host_of(hit)) if hit.other_cookie else []
     return [(b"set-cookie", value) for value in (cookie, *others)]
 

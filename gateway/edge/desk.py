@@ -15,7 +15,7 @@ from typing import Any
 
 from gateway.companies import Companies
 from gateway.edge.contacts import click_jobs
-from gateway.edge.cookie_answer import cookie_headers
+from gateway.edge.cookie_answer import cookie_headers, removal_headers
 from gateway.edge.cors import Cors
 from gateway.edge.deadlines import Deadlines
 from gateway.edge.intake import Intake
@@ -278,9 +278,9 @@ class Desk:
         """Return the Set-Cookie headers that the answer needs; `reader` is the job of a decision without events."""
         return cookie_headers(self._cookies, intake, reader)
 
-    def expired_cookie(self, hit: Hit) -> bytes:
-        """Return the Set-Cookie value that takes the visitor's cookie away."""
-        return self._cookies.expired(hit.site)
+    def cookie_removal(self, hit: Hit) -> list[Header]:
+        """Return the Set-Cookie headers that take the visitor's cookie away."""
+        return removal_headers(self._cookies, hit)
 
     def decision_visitor(self, hit: Hit) -> VisitorKey | None:
         """Return whose profile a decision may be about: a verified person's, the cookie's, or a claim (kind `c`)."""

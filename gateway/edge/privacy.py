@@ -56,7 +56,7 @@ def privacy_paths(rights: Rights) -> dict[str, Handler]:
             report = await rights.delete(subject, hit.plan.calendar)
         desk.telemetry.count(("erasures", subject.word))
         # The browser that asked is somebody new from here on, also when the whole person went.
-        cookie = [(b"set-cookie", desk.expired_cookie(hit))] if hit.visitor_id else []
+        cookie = desk.cookie_removal(hit) if hit.visitor_id else []
         await answer(send, 200, orjson.dumps({"success": True, **report}), [*headers, *cookie])
 
     return {"/v1/privacy/export": export, "/v1/privacy/delete": delete}

@@ -1,4 +1,4 @@
-"""Export and deletion on the internal port, for whoever has the admin token: any person, browser or claimed profile."""
+"""Export and deletion on the internal port, for whoever has the admin token: whomever the store holds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.routing import Route
 from gateway.edge.privacy import Gate, store_errors
 from gateway.edge.request import RETRY_AFTER_S
 from gateway.errors import BadRequest, GatewayError, Refused, TooLarge
-from gateway.rights.requests import Rights, Subject, browser, claimed, named, person
+from gateway.rights.requests import Rights, Subject, browser, claimed, company, named, person
 from personalize.plan import Plan
 from personalize.suggest import listed, quoted, unknown
 
@@ -24,8 +24,11 @@ _WAYS: Mapping[str, Callable[[str, str], Subject | None]] = {
     "userId": person,
     "anonymousId": claimed,
     "visitor": lambda site, value: browser(site, value.partition(".")[0]),
+    "groupId": company,
     "key": named,
 }
+
+_WHOM = f'send one text: {", ".join(_WAYS)}; a key as the log has it, "k:…"'
 
 PlanOf = Callable[[str], Awaitable[Plan | None]]
 """Returns the live rules of a site, None for a site that there is not."""
@@ -98,7 +101,7 @@ def subject_of(body: Mapping[str, Any], sites: list[str]) -> tuple[Subject, str]
     subject = _WAYS[name](site, value) if len(given) == 1 and isinstance(value, str) else None
     if subject is None:
         what = f"the request names {' and '.join(given)}, which is nobody" if given else "the request names nobody"
-        raise BadRequest(what, hint='send one text: userId, anonymousId, visitor, or key as the log has it, "k:…"')
+        raise BadRequest(what, hint=_WHOM)
     return subject, site
 
 

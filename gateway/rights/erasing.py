@@ -6,7 +6,8 @@ Every first step leaves its note in the same script. What a note still asks for 
     a browser          a tombstone at its key
     a browser that     (1) its alias on the person is released, with a note on the person's part of the log,
     led to a person    (2) a tombstone at its key
-    a person           (1) a tombstone that keeps the list of aliases, (2) a tombstone at each, (3) the list goes
+    a person           (1) a tombstone that keeps the list of aliases, (2) a tombstone at each, and at those whose merge
+                           is under way, (3) the list goes
 
 The log entries that the notes name go afterwards, see gateway/erasure.py.
 """
@@ -17,8 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.ports import Erasure, LogEraser, ProfileStore, VisitorKey
+from gateway.ports import Erasure, LogEraser, Merge, MergeNotes, ProfileStore, VisitorKey
 from gateway.rights.holdings import Change, Holding, Holdings
+from gateway.rights.merges import Merges
+from personalize import aliases
 from personalize.aliases import Alias, let_go
 from personalize.profiles import Profile
 
@@ -37,8 +40,9 @@ class Erased:
 class Eraser:
     """Erases over a store and the notes of its log. `clock` returns ms since 1970; all raise StoreUnavailable."""
 
-    def __init__(self, store: ProfileStore, log: LogEraser, clock: Callable[[], int]) -> None:
+    def __init__(self, store: ProfileStore, log: LogEraser, notes: MergeNotes, clock: Callable[[], int]) -> None:
         self._holdings = Holdings(store)
+        self.merges = Merges(self._holdings, notes)
         self._log = log
         self._clock = clock
 
@@ -64,7 +68,7 @@ class Eraser:
         """Erase a person (kind `k`) with every browser and older id that leads there; an older id will do as well."""
         person = (await self._holdings.follow(key))[-1].key
         done = Erased(0)
-        done.before = await self._bury(done, person, lambda: max(before, self._clock()), keep_aliases=True)
+        done.before = await self._bury(done, person, lambda: max(before, self._clock()))
         await self.finish(Erasure(person, done.before), done)
         return done
 
@@ -75,8 +79,24 @@ class Eraser:
             await self._finish_release((await self._holdings.follow(erasure.visitor))[-1], erasure, done)
             return
         held = await self._holdings.read(erasure.visitor)
-        if isinstance(held.found, Profile) and held.found.aliases:
+        if isinstance(held.found, Profile) and held.key.kind == "k":
             await self._finish_person(held, held.found, erasure.before, done)
+
+    async def forget_contact(self, browser: VisitorKey, contact: Erasure) -> None:
+        """Take out of a browser's profile that it was recognized as a contact who is erased."""
+
+        def forgotten(held: Holding) -> Change | None:
+            found = held.found
+            if not isinstance(found, Profile) or not found.contact:
+                return None
+            since, id_, _ = found.contact
+            if id_ != contact.visitor.id or since > contact.before:
+                return None
+            changed = found.copy()
+            changed.contact = []
+            return Change(changed, held.marks)
+
+        await self._holdings.change(browser, forgotten)
 
     async def renew(self, erasure: Erasure) -> bool:
         """Erase again what a store that went back in time has brought back; return whether it had."""
@@ -89,7 +109,7 @@ class Eraser:
         elif held.found is None or held.erased >= erasure.before or _is_later(held, erasure.before):
             return False
         else:
-            await self._bury(Erased(0), held.key, lambda: erasure.before, keep_aliases=True)
+            await self._bury(Erased(0), held.key, lambda: erasure.before)
         await self.finish(erasure)
         return True
 
@@ -108,28 +128,24 @@ class Eraser:
             await self._log.note(Erasure(person, done.before, name))  # nobody is left there to be let go
         await self.finish(Erasure(person, done.before, name), done)
 
-    async def _bury(self, done: Erased, key: VisitorKey, time: Callable[[], int], *, keep_aliases: bool = False) -> int:
+    async def _bury(self, done: Erased, key: VisitorKey, time: Callable[[], int]) -> int:
         """Put a tombstone at a key and return its time."""
         before = 0
 
         def tombstone(held: Holding) -> Change:
             nonlocal before
             before = max(time(), held.erased)
-            profile = Profile(erased=before)
-            if isinstance(held.found, Profile):
-                # A choice outlives the erasure: the site's default must not allow what the visitor did not.
-                profile.consent = held.found.consent
-                profile.aliases = held.found.aliases if keep_aliases else {}
-            return Change(profile, erase_before=before)
+            choice = held.found.consent if isinstance(held.found, Profile) else []
+            return Change(aliases.tombstone(held.found, before, choice), erase_before=before)
 
         done.held.append(await self._holdings.change(key, tombstone))
         done.notes.append(Erasure(key, before))
         return before
 
     async def _finish_person(self, held: Holding, person: Profile, before: int, done: Erased) -> None:
-        for name, at in person.aliases.items():
+        for name, at in (await self.merges.linked(held)).items():
             if 0 < at <= before:
-                await self._bury_alias(_named(held.key, name), before, person.consent, done)
+                await self._bury_alias(Merge(_named(held.key, name), at), before, person.consent, done)
 
         def unlisted(held: Holding) -> Change | None:
             found = held.found
@@ -152,26 +168,28 @@ class Eraser:
                     older = Erasure(_named(held.key, name), before, via)
                     await self._log.note(older)
                     done.notes.append(older)
-        await self._bury_alias(_named(held.key, via), before, consent, done)
+        await self._bury_alias(Merge(_named(held.key, via), before), before, consent, done)
 
-    async def _bury_alias(self, key: VisitorKey, before: int, consent: list[Any], done: Erased) -> None:
-        """Put a tombstone where an alias was, unless the browser has begun anew since."""
+    async def _bury_alias(self, link: Merge, before: int, consent: list[Any], done: Erased) -> None:
+        """Put a tombstone where an alias was, unless this link has ended and the browser has begun anew since."""
 
         def tombstone(held: Holding) -> Change | None:
             found = held.found
-            if isinstance(found, Alias) and found.at > before:
+            if isinstance(found, Alias) and found.at > link.at:
                 return None
             if isinstance(found, Profile):
-                if found.erased >= before:
+                if found.erased >= link.at:
                     return None
                 if _is_later(held, before):
                     carried = found.copy()
                     carried.erased = before
                     return Change(carried, held.marks, erase_before=before)
-            return Change(Profile(erased=before, consent=list(consent)), erase_before=before)
+            return Change(aliases.tombstone(found, before, consent), erase_before=before)
 
-        done.held.append(await self._holdings.change(key, tombstone))
-        done.notes.append(Erasure(key, before))
+        held = await self._holdings.change(link.visitor, tombstone)
+        if tombstone(held) is not None or held.erased >= before:
+            done.held.append(held)
+            done.notes.append(Erasure(link.visitor, before))
 
 
 def _is_later(held: Holding, before: int) -> bool:

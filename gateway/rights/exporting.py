@@ -14,7 +14,7 @@ from personalize.plan import Plan
 from personalize.profiles import Profile
 
 FORMAT = 1
-KINDS = {"a": "browser", "k": "person", "c": "claimed"}
+KINDS = {"a": "browser", "k": "person", "c": "claimed", "g": "company"}
 
 OF_A_PERSON = (
     "This browser belongs to a person. What it did since then is part of the person's counts and cannot be told apart "
@@ -46,7 +46,7 @@ def export_of(found: Found, entries: Sequence[bytes], plan: Plan, now: int) -> d
         "time_zone": calendar.zone,
         "profiles": [
             {
-                "key": f"{held.key.kind}:{held.key.id}",
+                "key": held.name,
                 "kind": KINDS.get(held.key.kind, held.key.kind),
                 "messages_marked": len(held.marks) // SIZE,
                 **readable_profile(profile, plan),

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.ports import LogReader, ProfileStore, VisitorKey
+from gateway.ports import LogReader, MergeNotes, ProfileStore, VisitorKey
 from gateway.rights.holdings import Holding, Holdings
+from gateway.rights.merges import Merges
 from personalize.aliases import Alias
 from personalize.profiles import Profile
 
@@ -38,8 +39,9 @@ class Found:
 class Finder:
     """Finds over a store and its log; all methods raise StoreUnavailable."""
 
-    def __init__(self, store: ProfileStore, log: LogReader) -> None:
+    def __init__(self, store: ProfileStore, log: LogReader, notes: MergeNotes) -> None:
         self._holdings = Holdings(store)
+        self._merges = Merges(self._holdings, notes)
         self._log = log
 
     async def find(self, keys: Sequence[VisitorKey]) -> Found:
@@ -65,8 +67,7 @@ class Finder:
     async def claimed(self, person: VisitorKey) -> list[VisitorKey]:
         """Return where clients that only claimed a person's user ids, old ones too, were written."""
         way = await self._holdings.follow(person)
-        last = way[-1].found
-        older = last.aliases if isinstance(last, Profile) else {}
+        older = await self._merges.linked(way[-1])
         ids = [held.key.id for held in way] + [name[2:] for name, at in older.items() if name[:2] == "k:" and at > 0]
         return [VisitorKey(person.site, "c", id_) for id_ in dict.fromkeys(ids)]
 
@@ -75,8 +76,9 @@ class Finder:
         found.add(person)
         if not isinstance(person.found, Profile):
             return
-        found.aliases |= person.found.aliases
-        for name, at in person.found.aliases.items():
+        linked = await self._merges.linked(person)
+        found.aliases |= linked
+        for name, at in linked.items():
             if at > person.erased:
                 kind, _, id_ = name.partition(":")
                 held = await self._holdings.read(VisitorKey(person.key.site, kind, id_))
@@ -90,7 +92,7 @@ def _add_browser(found: Found, way: Sequence[Holding]) -> None:
     if not isinstance(browser.found, Alias) or browser.found.at <= person.erased:
         return
     found.of_a_person = True
-    name = f"{browser.key.kind}:{browser.key.id}"
+    name = browser.name
     found.aliases[name] = browser.found.at
     older = person.found.aliases if isinstance(person.found, Profile) else {}
     for key in [held.key for held in way[1:]] + [

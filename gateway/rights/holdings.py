@@ -22,8 +22,8 @@ from personalize.profiles import Profile
 TRIES = 50
 """A busy visitor's hits win some races; each try costs a round trip."""
 
-MOST_HOPS = 8
-"""Aliases in a row from an older id to a person; more are a circle that somebody has made by hand."""
+MOST_HOPS = aliases.MOST_OLDER_IDS + 1
+"""Aliases in a row from a browser to a person; more are a circle that somebody has made by hand."""
 
 _REVISION = re.compile(rb'\{"r":"([^"\\]*)"')
 
@@ -39,6 +39,11 @@ class Holding:
     readable: bool = True
 
     @property
+    def name(self) -> str:
+        """The visitor's name in the log and in a person's list of aliases."""
+        return f"{self.key.kind}:{self.key.id}"
+
+    @property
     def erased(self) -> int:
         """Up to which time (ms) events are kept out already."""
         return self.found.erased if self.found is not None else 0
@@ -46,7 +51,7 @@ class Holding:
     @property
     def is_tombstone(self) -> bool:
         """Whether nothing but the note of an erasure is left here."""
-        return isinstance(self.found, Profile) and is_tombstone(self.found)
+        return isinstance(self.found, Profile) and aliases.is_tombstone(self.found)
 
 
 @dataclass(slots=True, frozen=True)
@@ -99,12 +104,6 @@ class Holdings:
                 return held
             held = _holding(key, answer)
         raise StoreUnavailable("the visitor's hits were first again and again", hint="send the same request again")
-
-
-def is_tombstone(profile: Profile) -> bool:
-    """Tell whether a profile is nothing but the note of an erasure."""
-    bare = Profile(profile.revision, profile.erased, consent=profile.consent, aliases=profile.aliases)
-    return bool(profile.erased) and profile == bare
 
 
 def _holding(key: VisitorKey, stored: Stored | None) -> Holding:

@@ -1,6 +1,7 @@
 """A profile, an alias and a log entry in words: full names, times in ISO 8601 in the site's time zone.
 
-Nothing that is stored is left out; what this release does not know stands under `other` as it is.
+Nothing that is stored is left out but as whom an e-mail's link recognized a browser: whoever sits there may not be the
+one. What this release does not know stands under `other` as it is.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from personalize.language import ENGLISH
 from personalize.model import time_of
 from personalize.plan import Plan
 from personalize.profiles import Profile
-from personalize.touches import Touch, touch_in
+from personalize.touches import touch_in
 
 _BARE: Mapping[str, Any] = dict.fromkeys(("at_least", "at_most", "across", "within"))
 _SEEN = ("country", "region", "city", "language", "device", "browser", "os")
-_HANDLED = frozenset(
+HANDLED = frozenset(
     {
         "revision", "erased", "first_visit", "floor", "visits", "matchers", "unnamed", "traits", "owns", "consent",
-        "company", "user", "seen", "blocks", "furthest", "aliases", "unknown", "overflow", "contact", "first", "last",
-        "clicks", "ads_refused", "member",
+        "company", "user", "seen", "blocks", "furthest", "aliases", "unknown", "overflow", "first", "last", "clicks",
+        "contact", "member", "ads_refused",
     }
 )  # fmt: skip
 """Fields of a profile that have words of their own here, or (aliases) stand elsewhere in an export."""
@@ -67,23 +68,21 @@ def readable_profile(profile: Profile, plan: Plan) -> dict[str, Any]:
         "owned": {product: at(ms) for product, ms in profile.owns.items()},
         "consent": {"chosen": at(profile.consent[0]), "allows": profile.consent[1]} if profile.consent else None,
         "company": _group(profile.company, calendar),
-        "company_by_server": {"set": at(time_of(profile.member[0])), "group_id": profile.member[1]}
-        if profile.member
-        else None,
-        "first_touch": _touch(profile.first, calendar),
-        "last_touch": _touch(profile.last, calendar),
-        "click_ids": {kind: {"set": at(time_of(stamp)), "id": text} for kind, (stamp, text) in profile.clicks.items()},
-        "ads_refused": at(profile.ads_refused),
-        "recognized_by_email": _recognized(profile.contact, calendar),
         "user_id": {"claimed": at(time_of(profile.user[0])), "id": profile.user[1]} if profile.user else None,
         "last_seen": _seen(profile.seen, calendar),
         "blocks": {name: _history(history, calendar) for name, history in profile.blocks.items()},
         "furthest_stage": {"stage": profile.furthest[0], "reached": at(profile.furthest[1])}
         if profile.furthest
         else None,
+        "first_touch": _touch(profile.first, calendar),
+        "last_touch": _touch(profile.last, calendar),
+        "click_ids": {kind: {"set": at(time_of(stamp)), "id": id_} for kind, (stamp, id_) in profile.clicks.items()},
+        "ads_refused": at(profile.ads_refused),
+        "recognized_by_email": _recognition(profile.contact, calendar),
+        "company_by_server": _group([*profile.member, {}], calendar) if profile.member else None,
         "no_longer_counted_since": {matcher: str(date_of(day)) for matcher, day in profile.unnamed.items()},
         "other": {
-            f.name: value for f in fields(profile) if f.name not in _HANDLED and (value := getattr(profile, f.name))
+            f.name: value for f in fields(profile) if f.name not in HANDLED and (value := getattr(profile, f.name))
         }
         | profile.unknown,
     }
@@ -98,6 +97,8 @@ def readable_alias(name: str, at: int, calendar: Calendar) -> dict[str, Any]:
 def readable_entry(entry: bytes, calendar: Calendar) -> dict[str, Any]:
     """Return a log entry in words."""
     found = {_ENTRY.get(name, name): value for name, value in orjson.loads(entry).items()}
+    if found.pop("p", None):
+        found["recognized_by_a_link"] = True
     for name in ("time", "received"):
         if isinstance(found.get(name), int):
             found[name] = time_text(calendar, found[name])
@@ -136,26 +137,26 @@ def _group(company: list[Any], calendar: Calendar) -> dict[str, Any] | None:
     return {"set": time_text(calendar, time_of(stamp)), "group_id": group_id, "attributes": attributes}
 
 
-def _touch(row: list[Any], calendar: Calendar) -> dict[str, Any] | None:
-    if not row:
-        return None
-    stamp, *texts = touch_in(row)
-    told = {name: text for name, text in zip(Touch._fields[1:], texts, strict=True) if text}
-    return {"time": time_text(calendar, time_of(stamp)), **told}
-
-
-def _recognized(contact: list[Any], calendar: Calendar) -> dict[str, Any] | None:
-    if not contact:
-        return None
-    ms, contact_id, until, *_ = contact
-    return {"time": time_text(calendar, ms), "contact": f"k:{contact_id}", "until": time_text(calendar, until)}
-
-
 def _seen(seen: list[Any], calendar: Calendar) -> dict[str, Any] | None:
     if not seen:
         return None
     facts = {name: value for name, value in zip(_SEEN, seen[1:], strict=False) if value}
     return {"time": time_text(calendar, time_of(seen[0])), **facts}
+
+
+def _touch(row: list[Any], calendar: Calendar) -> dict[str, Any] | None:
+    if not row:
+        return None
+    touch = touch_in(row)
+    facts = {name: value for name, value in touch._asdict().items() if value and name != "stamp"}
+    return {"time": time_text(calendar, touch.time), **facts}
+
+
+def _recognition(contact: list[Any], calendar: Calendar) -> dict[str, Any] | None:
+    if not contact:
+        return None
+    since, _, until = contact
+    return {"time": time_text(calendar, since), "until": time_text(calendar, until)}
 
 
 def _history(history: list[Any], calendar: Calendar) -> dict[str, Any]:

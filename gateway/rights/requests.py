@@ -8,12 +8,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from gateway.identity.visitor import hashed
-from gateway.ports import Erasure, LogEraser, LogReader, ProfileStore, ReportStore, VisitorKey
+from gateway.identity.visitor import company_key, hashed
+from gateway.ports import Erasure, LogEraser, LogReader, MergeNotes, ProfileStore, ReportStore, VisitorKey
 from gateway.rights.erasing import Erased, Eraser
 from gateway.rights.exporting import KINDS, OF_A_PERSON, export_of
 from gateway.rights.finding import MOST_ENTRIES, Finder
@@ -32,7 +32,7 @@ _LONGEST_NAME = 64
 
 @dataclass(slots=True, frozen=True)
 class Subject:
-    """Whom a request is about: a person, a browser or a claimed profile of one site."""
+    """Whom a request is about: a person, a browser, a claimed profile or a company of one site."""
 
     key: VisitorKey
 
@@ -57,10 +57,25 @@ def browser(site: str, cookie_id: str) -> Subject:
     return Subject(VisitorKey(site, "a", cookie_id))
 
 
+def company(site: str, group_id: str) -> Subject:
+    """Return a company itself, as the site's server has told about it."""
+    return Subject(company_key(site, group_id))
+
+
 def named(site: str, name: str) -> Subject | None:
     """Return the subject of a key as the log writes it, `<kind>:<id>`; None when it is none."""
     kind, colon, id_ = name.partition(":")
     return Subject(VisitorKey(site, kind, id_)) if colon and id_ and kind in KINDS else None
+
+
+class Stores(NamedTuple):
+    """One store by the ports that rights need."""
+
+    profiles: ProfileStore
+    log: LogReader
+    eraser: LogEraser
+    merges: MergeNotes
+    reports: ReportStore
 
 
 class Rights:
@@ -69,18 +84,11 @@ class Rights:
     Errors of the log's own client (redis.RedisError, OSError) come through as they are.
     """
 
-    def __init__(
-        self,
-        store: ProfileStore,
-        log: LogReader,
-        eraser_log: LogEraser,
-        reports: ReportStore,
-        clock: Callable[[], int],
-    ) -> None:
-        self.eraser = Eraser(store, eraser_log, clock)
-        self._finder = Finder(store, log)
-        self._log = log
-        self._reports = reports
+    def __init__(self, stores: Stores, clock: Callable[[], int]) -> None:
+        self.eraser = Eraser(stores.profiles, stores.eraser, stores.merges, clock)
+        self._finder = Finder(stores.profiles, stores.log, stores.merges)
+        self._log = stores.log
+        self._reports = stores.reports
         self._clock = clock
 
     async def export(self, subject: Subject, plan: Plan) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 -- One atomic change of one visitor, applied only when the stored revision is the one that the writer built on.
 --
--- KEYS  1 profile  2 marks  3 log  [4 erasing, only for an erasure]
+-- KEYS  1 profile  2 marks  3 log  [4 a set of notes, only for an erasure and for a merge's first and last step]
 -- ARGV  1 start of the expected document, {"r":"<revision>", or '' for "no document"
 --       2 document  3 its lifetime (s)  4 marks  5 their lifetime (s)  6 cap of the log (entries)
---       [7 note of the erasure, only with KEYS[4]]  then the log entries
+--       [7 SADD or SREM  8 the note, only with KEYS[4]]  then the log entries
 -- Returns how many log entries the cap pushed out, or {document, marks} as stored when the revision is another one.
 --
 -- Every byte that comes into Lua is hashed, so only the document's start is fetched to compare revisions. With ''
@@ -17,8 +17,8 @@ call('SETEX', profile, ARGV[3], ARGV[2])
 
 local first = 7
 if KEYS[4] then
-  call('SADD', KEYS[4], ARGV[7])
-  first = 8
+  call(ARGV[7], KEYS[4], ARGV[8])
+  first = 9
 end
 if ARGV[4] ~= '' then
   call('SETEX', KEYS[2], ARGV[5], ARGV[4])

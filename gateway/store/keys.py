@@ -8,6 +8,8 @@ them together. A key's tag is what stands between its first two braces, so brace
     {p17}:log                    the stream of events and receipts
     {p17}:erasing                the visitors whose log entries still have to go, as `<site>:<kind>:<id>|<before, ms>`;
                                  in front `via <length> <browser> ` where only those through one browser have to
+    {p17}:merging                the visitors whose merges were begun and not seen to be over, as
+                                 `<site>:<kind>:<id>|<moment of the alias, ms>`; no lifetime, the sweep settles them
     {p17}:report:<name>          the report of a deletion, one JSON document
 """
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 from binascii import crc_hqx
 
-from gateway.ports import Erasure, VisitorKey
+from gateway.ports import Erasure, Merge, VisitorKey
 
 PARTITIONS = 256
 
@@ -56,6 +58,11 @@ def erasing_key(partition: int) -> str:
     return f"{{p{partition}}}:erasing"
 
 
+def merging_key(partition: int) -> str:
+    """Return the key of the set of visitors of this partition whose merges were begun."""
+    return f"{{p{partition}}}:merging"
+
+
 def report_key(name: str) -> str:
     """Return the key of a deletion's report."""
     return f"{{p{partition_of(name.encode())}}}:report:{name}"
@@ -74,6 +81,17 @@ def read_erase_note(note: str) -> Erasure:
         via, note = rest[: int(size)], rest[int(size) + 1 :]
     name, _, before = note.rpartition("|")
     return Erasure(named_visitor(name), int(before), via)
+
+
+def merge_note(visitor: VisitorKey, at: int) -> str:
+    """Return the note of a Merge."""
+    return f"{visitor_name(visitor)}|{at}"
+
+
+def read_merge_note(note: str) -> Merge:
+    """Return the Merge of a note."""
+    name, _, at = note.rpartition("|")
+    return Merge(named_visitor(name), int(at))
 
 
 def named_visitor(name: str) -> VisitorKey:

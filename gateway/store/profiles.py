@@ -17,7 +17,7 @@ _MARKS_PREFIXES = [keys.marks_prefix(partition) for partition in range(keys.PART
 
 _READ = f"*6\r\n$7\r\nEVALSHA\r\n$40\r\n{READ.sha}\r\n$1\r\n2\r\n"
 _COMMIT = f"\r\n$7\r\nEVALSHA\r\n$40\r\n{COMMIT.sha}\r\n$1\r\n3\r\n"
-_ERASE = f"\r\n$7\r\nEVALSHA\r\n$40\r\n{COMMIT.sha}\r\n$1\r\n4\r\n"
+_COMMIT_AND_NOTE = f"\r\n$7\r\nEVALSHA\r\n$40\r\n{COMMIT.sha}\r\n$1\r\n4\r\n"
 _COMMIT_WORDS = 3 + 3 + 6
 """EVALSHA, hash and key count; three keys; six arguments. The log entries come on top."""
 
@@ -69,18 +69,26 @@ def _packed(write: Write, limits: bytes) -> bytes:
     marks = write.marks
     words = _COMMIT_WORDS + len(write.entries)
     start = _COMMIT
-    erasing = note = ""
-    if write.erase_before:
-        words += 2
-        start = _ERASE
-        erasing = _bulk(keys.erasing_key(partition))
-        note = _bulk(keys.erase_note(visitor, write.erase_before, write.via))
+    notes = note = ""
+    if write.erase_before or write.merging or write.merged:
+        words += 3
+        start = _COMMIT_AND_NOTE
+        notes, note = _note(write, partition)
     head = (
         f"*{words}{start}${size}\r\n{prefix}{name}\r\n${size}\r\n{_MARKS_PREFIXES[partition]}{name}\r\n"
-        f"{_LOG_KEYS[partition]}{erasing}{expected}${len(document)}\r\n"
+        f"{_LOG_KEYS[partition]}{notes}{expected}${len(document)}\r\n"
     )
     middle = f"\r\n{_bulk(str(write.lifetime_s))}${len(marks)}\r\n"
     pieces = [head.encode(), document, middle.encode(), marks, limits, note.encode()]
     for entry in write.entries:
         pieces += (b"$%d\r\n" % len(entry), entry, b"\r\n")
     return b"".join(pieces)
+
+
+def _note(write: Write, partition: int) -> tuple[str, str]:
+    """Return the set of notes that a write changes, and how, both packed."""
+    if write.erase_before:
+        note = keys.erase_note(write.visitor, write.erase_before, write.via)
+        return _bulk(keys.erasing_key(partition)), _bulk("SADD") + _bulk(note)
+    note = keys.merge_note(write.visitor, write.merging or write.merged)
+    return _bulk(keys.merging_key(partition)), _bulk("SADD" if write.merging else "SREM") + _bulk(note)

@@ -44,8 +44,11 @@ def entry(visitor: VisitorKey, text: str, time: int = NOW - 5000, **more: Any) -
     return orjson.dumps({"s": visitor.site, "v": name(visitor), "t": time, "r": time, "e": {"said": text}} | more)
 
 
-async def put(subject: Subject, visitor: VisitorKey, document: bytes, *entries: bytes, marks: bytes = b"m" * 9) -> None:
-    assert await subject.profiles.commit(Write(visitor, "", document, 1000, marks, list(entries))) == Committed(0)
+async def put(
+    subject: Subject, visitor: VisitorKey, document: bytes, *entries: bytes, marks: bytes = b"m" * 9, merging: int = 0
+) -> None:
+    write = Write(visitor, "", document, 1000, marks, list(entries), merging=merging)
+    assert await subject.profiles.commit(write) == Committed(0)
 
 
 async def move_in(subject: Subject) -> None:
@@ -63,7 +66,7 @@ async def move_in(subject: Subject) -> None:
     phone = aliases.encode(Alias(name(PERSON), NOW - 7000), "f1")
     await put(subject, PHONE, phone, entry(PHONE, f"{SECRET} on the phone", NOW - 8000), marks=b"")
     laptop = aliases.encode(Alias(name(OLDER), NOW - 6000, snapshot=profile_of(SECRET)), "l1")
-    await put(subject, LAPTOP, laptop, entry(LAPTOP, f"{SECRET} on the laptop", NOW - 8000))
+    await put(subject, LAPTOP, laptop, entry(LAPTOP, f"{SECRET} on the laptop", NOW - 8000), merging=NOW - 6000)
     older = aliases.encode(Alias(name(PERSON), NOW - 6500), "o1")
     await put(subject, OLDER, older, entry(OLDER, f"{SECRET} on the phone", NOW - 8000, w=name(PHONE)), marks=b"")
     for visitor in (CLAIMED, OLD_CLAIMED):

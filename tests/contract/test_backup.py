@@ -10,15 +10,17 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
+from gateway.backup.erasures import Erasures
 from gateway.backup.format import BackupFailed, records
 from gateway.backup.restoring import Restore, Restored, is_empty
 from gateway.backup.writing import back_up
 from gateway.erasure import Sweep
-from gateway.ports import Committed, VisitorKey, Write
+from gateway.ports import Committed, Erasure, VisitorKey, Write
 from gateway.rights.ledger import Ledger
 from gateway.rights.requests import Rights, browser, person
 from gateway.store import keys
 from personalize import aliases, documents
+from personalize.aliases import Alias
 from personalize.profiles import Profile
 from tests.contract.conftest import ENGINES, real_subject
 from tests.contract.household import (
@@ -71,7 +73,7 @@ async def restored(client: Redis, path: Path, folder: Path, *, merge: bool = Fal
 
 
 async def erase(home: RealSubject, folder: Path, *, whole: bool) -> None:
-    rights = Rights(home.profiles, home.reader, home.eraser, home.reports, later)
+    rights = Rights(home.stores, later)
     await rights.delete(person("demo", USER) if whole else browser("demo", "phone"), CALENDAR)
     sweep = Sweep(home.eraser, rights.eraser, Ledger(folder), later)
     await sweep.once()
@@ -82,8 +84,12 @@ async def dumped(client: Redis) -> dict[bytes, object]:
     """Return all keys with what they hold, logs with their ids."""
     found: dict[bytes, object] = {}
     async for at in client.scan_iter():
-        stream = at.endswith(b":log")
-        found[at] = await client.xrange(at) if stream else (await client.get(at), await client.pttl(at) // 100_000)
+        if at.endswith(b":log"):
+            found[at] = await client.xrange(at)
+        elif at.endswith(b":merging"):
+            found[at] = await client.smembers(at)
+        else:
+            found[at] = (await client.get(at), await client.pttl(at) // 100_000)
     return found
 
 
@@ -238,3 +244,24 @@ async def test_odd_bytes_survive(home: RealSubject, tmp_path: Path) -> None:
     await home.client.flushall()
     await restored(home.client, path, tmp_path)
     assert await dumped(home.client) == before
+
+
+def test_a_browser_that_was_let_go_of_comes_back_as_a_tombstone() -> None:
+    erasures = Erasures([Erasure(PERSON, NOW, name(PHONE))])
+    at = keys.visitor_name(PHONE)
+    before, later = (aliases.encode(Alias(name(PERSON), NOW + when), "b1") for when in (0, 1))
+    assert erasures.left_of(at, before, "r1") is None
+    left, time = erasures.tombstone(at, before, "r1")
+    assert (documents.decode(left), time) == (Profile("r1", NOW), NOW)
+    assert erasures.left_of(at, later, "r1") == later
+
+
+def test_a_browser_comes_back_without_the_erased_contact_as_whom_it_was_recognized() -> None:
+    erasures, friend = Erasures([Erasure(PERSON, NOW)]), key("a", "friend")
+    for since, stays in ((0, False), (1, True)):
+        recognized = profile_of("own", contact=[NOW + since, PERSON.id, NOW + 9])
+        left = erasures.left_of(keys.visitor_name(friend), documents.encode(recognized, "b1"), "r1")
+        assert left is not None
+        assert bool(documents.decode(left).contact) == stays
+        said = entry(friend, "own", NOW + since, p=name(PERSON))
+        assert erasures.left_of_entry(said) == (said if stays else entry(friend, "own", NOW + since))

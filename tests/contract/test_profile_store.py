@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gateway.errors import StoreUnavailable
-from gateway.ports import Committed, Erasure, Stored, VisitorKey, Write
+from gateway.ports import Committed, Erasure, Merge, Stored, VisitorKey, Write
 from gateway.store import keys
 from tests.contract.subjects import RealSubject, Subject
 from tests.fakes.store import FakeStore
@@ -265,3 +265,59 @@ async def test_the_fake_can_be_rolled_back() -> None:
     store.roll_back(before)
     assert await store.commit(write(expected="2", revision="3")) == Stored(document("1"), b"marks")
     assert store.log(ANNA) == [b"1"]
+
+
+async def test_a_merges_first_step_leaves_a_note_and_its_last_takes_it_away(subject: Subject) -> None:
+    odd = [VisitorKey("demo", "a", id_) for id_ in ODD_IDS]
+    for visitor in (ANNA, *odd):
+        assert await subject.profiles.commit(write(visitor, merging=100)) == Committed(0)
+    assert sorted(await subject.merges.merging()) == sorted(Merge(visitor, 100) for visitor in (ANNA, *odd))
+    await subject.profiles.commit(write(expected="1", revision="2"))
+    await subject.profiles.commit(write(expected="2", revision="3", merged=99))
+    await subject.profiles.commit(write(expected="wrong", revision="4", merged=100))
+    assert Merge(ANNA, 100) in await subject.merges.merging(), "only the end of this very merge takes it away"
+    assert await subject.profiles.commit(write(expected="3", revision="4", merged=100, entries=[b"e"])) == Committed(0)
+    assert await subject.log(ANNA) == [b"e"]
+    for visitor in odd:
+        await subject.merges.settle(Merge(visitor, 99))
+        await subject.merges.settle(Merge(visitor, 100))
+    assert await subject.merges.merging() == []
+    assert await subject.eraser.pending() == []
+
+
+async def test_an_erased_contact_is_taken_out_of_the_entries_of_browsers(subject: Subject) -> None:
+    contact, namesake = VisitorKey("demo", "k", "anna"), VisitorKey("shop", "k", "anna")
+    bob, erasure = VisitorKey("demo", "a", "bob"), Erasure(contact, 100)
+    kept = [
+        entry(ANNA, 101, p="k:anna"),
+        entry(ANNA, 50, p="k:another"),
+        entry(ANNA, 50, e={"p": "k:anna", "text": '"p":"k:anna"'}),
+        entry(neighbour(ANNA), 50),
+        entry(VisitorKey("shop", "a", "anna"), 50, p="k:anna"),
+    ]
+    first, last = entry(ANNA, 50, p="k:anna", e={"event": "näin"}), entry(ANNA, 100, p="k:anna")
+    await subject.profiles.commit(write(entries=[first, *kept[:3], last]))
+    await subject.profiles.commit(write(neighbour(ANNA), entries=[kept[3]]))
+    await subject.profiles.commit(write(VisitorKey("shop", "a", "anna"), entries=[kept[4]]))
+    await subject.profiles.commit(write(bob, entries=[entry(bob, 7, p="k:anna")]))
+    assert await subject.eraser.forget([]) == []
+    found = await subject.eraser.forget([Erasure(namesake, 9), erasure])
+    assert sorted(found) == [(ANNA, erasure), (bob, erasure)]
+    changed = [entry(ANNA, 50, e={"event": "näin"}), *kept[:3], entry(ANNA, 100)]
+    assert await subject.reader.entries(ANNA, "", 100) == changed
+    assert await subject.reader.entries(bob, "", 100) == [entry(bob, 7)]
+    assert await subject.eraser.forget([erasure]) == []
+    await subject.profiles.commit(write(expected="1", revision="2", entries=[b'{"s":"demo","v":"a:anna","t":1}']))
+    assert len(await subject.reader.entries(ANNA, "", 100)) == len(changed) + 1
+    assert await subject.reader.entries(neighbour(ANNA), "", 100) == [kept[3]]
+
+
+async def test_a_log_that_is_written_anew_keeps_its_ids(real: RealSubject) -> None:
+    log = keys.log_key(keys.partition_of(keys.visitor_name(ANNA).encode()))
+    await real.profiles.commit(write(entries=[entry(ANNA, n, p="k:anna") for n in range(3)]))
+    before = await real.client.xrange(log)
+    await real.client.xdel(log, before[-1][0])
+    await real.eraser.forget([Erasure(VisitorKey("demo", "k", "anna"), 100)])
+    assert [id_ for id_, _ in await real.client.xrange(log)] == [id_ for id_, _ in before[:-1]]
+    assert (await real.client.xinfo_stream(log))["last-generated-id"] == before[-1][0]
+    assert await real.client.keys("*without*") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from gateway.errors import StoreUnavailable
 from gateway.ports import Committed, Erasure, Stored, VisitorKey, Write
 from gateway.rights.erasing import Eraser
 from gateway.rights.ledger import Ledger
-from gateway.rights.requests import Rights, browser, claimed, named, person
+from gateway.rights.readable import HANDLED, readable_profile
+from gateway.rights.requests import Rights, browser, claimed, company, named, person
 from personalize import aliases, documents
 from personalize.aliases import Alias
 from personalize.profiles import Profile
@@ -28,6 +30,7 @@ from tests.contract.household import (
     PHONE,
     SECRET,
     USER,
+    entry,
     everything,
     key,
     move_in,
@@ -54,11 +57,11 @@ async def home(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 
 def rights_in(subject: Subject) -> Rights:
-    return Rights(subject.profiles, subject.reader, subject.eraser, subject.reports, lambda: NOW)
+    return Rights(subject.stores, lambda: NOW)
 
 
 def sweep_of(subject: Subject, folder: Path) -> Sweep:
-    eraser = Eraser(subject.profiles, subject.eraser, lambda: NOW + 1)
+    eraser = Eraser(subject.profiles, subject.eraser, subject.merges, lambda: NOW + 1)
     return Sweep(subject.eraser, eraser, Ledger(folder), lambda: NOW + 1)
 
 
@@ -204,7 +207,7 @@ async def test_a_crash_between_any_two_steps_is_finished_by_the_sweep(whole: boo
         crashing = Crashing(home, steps)
         finished = True
         try:
-            await erasing(Eraser(crashing, crashing, lambda: NOW))
+            await erasing(Eraser(crashing, crashing, home.merges, lambda: NOW))
         except StoreUnavailable:
             finished = False
         await sweep_of(home, tmp_path / f"{steps}").once()
@@ -221,7 +224,7 @@ async def test_a_crash_between_any_two_steps_is_finished_by_the_sweep(whole: boo
 
 
 async def test_a_browser_that_began_anew_keeps_its_new_profile(home: Subject, tmp_path: Path) -> None:
-    eraser = Eraser(home.profiles, home.eraser, lambda: NOW)
+    eraser = Eraser(home.profiles, home.eraser, home.merges, lambda: NOW)
     await eraser.erase_person(PERSON)
     tombstone = await profile_at(home, PHONE)
     anew = profile_of("anew", erased=NOW)
@@ -234,7 +237,7 @@ async def test_a_browser_that_began_anew_keeps_its_new_profile(home: Subject, tm
 
 async def test_a_later_link_of_an_erased_person_stays(home: Subject, tmp_path: Path) -> None:
     tablet = key("a", "tablet")
-    await Eraser(home.profiles, home.eraser, lambda: NOW).erase_person(PERSON)
+    await Eraser(home.profiles, home.eraser, home.merges, lambda: NOW).erase_person(PERSON)
     left = await profile_at(home, PERSON)
     anew = Profile(erased=NOW, first_visit=NOW + 5, aliases={name(tablet): NOW + 5})
     await home.profiles.commit(Write(PERSON, left.revision, documents.encode(anew, "n1"), 1000, b"", []))
@@ -278,3 +281,118 @@ async def test_a_store_that_went_back_in_time_is_erased_again(tmp_path: Path) ->
     assert SECRET not in await everything(home)
     assert (await profile_at(home, key("a", "bystander"))).erased == NOW
     assert isinstance(await profile_at(home, OLDER), Profile)
+
+
+async def begin_to_merge(home: Subject) -> tuple[VisitorKey, VisitorKey, VisitorKey]:
+    """Let a tablet, and an older id that has a watch, be on their way to the person."""
+    tablet, watch, before = key("a", "tablet"), key("a", "watch"), key("k", "anna before")
+    theirs = profile_of(SECRET, aliases={name(watch): NOW - 500})
+    for visitor, snapshot in ((tablet, profile_of(SECRET)), (before, theirs)):
+        alias = aliases.encode(Alias(name(PERSON), NOW - 100, snapshot=snapshot), "h1")
+        await put(home, visitor, alias, entry(visitor, SECRET), merging=NOW - 100)
+    await put(home, watch, aliases.encode(Alias(name(before), NOW - 500), "w1"), entry(watch, SECRET), marks=b"")
+    return tablet, watch, before
+
+
+async def test_what_is_just_being_merged_is_exported_and_erased_with_the_person(home: Subject, tmp_path: Path) -> None:
+    added = await begin_to_merge(home)
+    rights = rights_in(home)
+    out = await rights.export(person("demo", USER), PLAN)
+    assert {a["key"] for a in out["aliases"]} >= {name(visitor) for visitor in added}
+    assert {name(added[0]), name(added[2])} <= {p["key"] for p in out["profiles"]}
+    assert {line["profile"] for line in out["log"]} >= {name(visitor) for visitor in added}
+    report = await rights.delete(person("demo", USER), PLAN.calendar)
+    assert report["erased"] == {"profiles": 3, "browsers": 4, "older_ids": 2, "marks": 6}
+    for visitor in added:
+        assert (await profile_at(home, visitor)).erased == NOW, "at once"
+    for _ in range(2):
+        await sweep_of(home, tmp_path).once()
+    for visitor in added:
+        left = await profile_at(home, visitor)
+        assert left == Profile(left.revision, NOW, consent=[NOW - 8000, ["analytics"]])
+        assert await home.reader.entries(visitor, "", 10) == []
+    assert await home.eraser.pending() == []
+    found = await rights.report(report["report"])
+    assert found is not None
+    assert found["done"]
+    # Their notes are settled by whoever looks next.
+    await rights.export(person("demo", USER), PLAN)
+    assert await home.merges.merging() == []
+
+
+async def test_browsers_forget_a_contact_who_is_erased(home: Subject, tmp_path: Path) -> None:
+    friend, anew, elsewhere = key("a", "friend"), key("a", "anew"), key("a", "elsewhere")
+    for visitor, contact, since in ((friend, PERSON, -9), (anew, PERSON, 9), (elsewhere, key("k", "bystander"), -9)):
+        recognized = profile_of("own", contact=[NOW + since, contact.id, NOW + 10_000])
+        said = entry(visitor, "own", NOW + since, p=name(contact))
+        await put(home, visitor, documents.encode(recognized, "c1"), said)
+    out = await rights_in(home).export(browser("demo", "friend"), PLAN)
+    assert PERSON.id not in repr(out), "whoever sits at a browser learns nothing of a contact"
+    assert out["log"][0]["recognized_by_a_link"]
+    assert set(out["profiles"][0]["recognized_by_email"]) == {"time", "until"}
+    await rights_in(home).delete(person("demo", USER), PLAN.calendar)
+    await sweep_of(home, tmp_path).once()
+    assert (await profile_at(home, friend)) == profile_of("own", revision=(await profile_at(home, friend)).revision)
+    assert await home.reader.entries(friend, "", 10) == [entry(friend, "own", NOW - 9)]
+    for visitor in (anew, elsewhere):
+        assert (await profile_at(home, visitor)).revision == "c1", visitor
+        assert b'"p":"k:' in (await home.reader.entries(visitor, "", 10))[0]
+
+
+async def test_a_company_is_exported_and_erased(home: Subject, tmp_path: Path) -> None:
+    whom = company("demo", "acme")
+    told = Profile(traits=[[(NOW - 5000) << 22, {"industry": "anvils"}]], company=[(NOW - 5000) << 22, "acme", {}])
+    await put(home, whom.key, documents.encode(told, "g1"), entry(whom.key, "anvils"))
+    rights = rights_in(home)
+    out = await rights.export(whom, PLAN)
+    assert (out["subject"], out["profiles"][0]["company"]["group_id"]) == ("company", "acme")
+    assert out["profiles"][0]["traits"][0]["values"] == {"industry": "anvils"}
+    assert (await rights.delete(whom, PLAN.calendar))["erased"]["profiles"] == 1
+    await sweep_of(home, tmp_path).once()
+    assert (await profile_at(home, whom.key)).erased == NOW
+    assert await home.reader.entries(whom.key, "", 10) == []
+
+
+def test_everything_that_a_profile_may_hold_has_words_of_its_own() -> None:
+    stamp = (NOW - 1000) << 22
+    full = Profile(
+        first=[stamp, "/hinnoittelu", "www.google.com", "spring"],
+        last=[stamp, "/"],
+        clicks={"gclid": [stamp, "abc"]},
+        contact=[NOW, "hash", NOW + 1000],
+        member=[stamp, "acme"],
+        ads_refused=NOW,
+    )
+    found = readable_profile(full, PLAN)
+    at = "2026-11-22T00:26:39.000+02:00"
+    touch = {"time": at, "landing": "/hinnoittelu", "referrer": "www.google.com", "campaign": "spring"}
+    assert found["first_touch"] == touch
+    assert found["last_touch"] == {"time": at, "landing": "/"}
+    assert found["click_ids"] == {"gclid": {"set": at, "id": "abc"}}
+    assert found["company_by_server"] == {"set": at, "group_id": "acme", "attributes": {}}
+    assert found["ads_refused"] == "2026-11-22T00:26:40.000+02:00"
+    assert set(HANDLED) == {field.name for field in fields(Profile)}
+    assert "other" not in found
+
+
+async def test_a_persons_browsers_stand_in_the_ledger_with_the_person(home: Subject, tmp_path: Path) -> None:
+    crashing = Crashing(home, 1)  # as a withdrawal leaves it: nothing but the person's tombstone is written
+    with pytest.raises(StoreUnavailable):
+        await Eraser(crashing, crashing, home.merges, lambda: NOW).erase_person(PERSON)
+    await sweep_of(home, tmp_path).once()
+    assert {line.erasure.visitor for line in Ledger(tmp_path).read()} == {PERSON, PHONE, LAPTOP, OLDER}
+
+
+async def test_a_browser_that_was_let_go_of_is_not_reached_through_an_older_ids_merge(
+    home: Subject, tmp_path: Path
+) -> None:
+    _, watch, _ = await begin_to_merge(home)
+    await Eraser(home.profiles, home.eraser, home.merges, lambda: NOW - 50).erase_browser(watch)
+    tombstone = await profile_at(home, watch)
+    theirs = aliases.encode(Alias("k:bystander", NOW - 10), "b1")  # somebody else's by now
+    await home.profiles.commit(Write(watch, tombstone.revision, theirs, 1000, b"", []))
+    await rights_in(home).delete(person("demo", USER), PLAN.calendar)
+    for _ in range(3):
+        await sweep_of(home, tmp_path).once()
+    assert (await profile_at(home, watch)).revision == "b1"
+    assert {line.erasure.before for line in Ledger(tmp_path).read() if line.erasure.visitor == watch} == {NOW - 50}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from gateway.errors import StoreUnavailable
-from gateway.ports import Committed, Erasure, Stored, VisitorKey, Write
+from gateway.ports import Committed, Erasure, Merge, Stored, VisitorKey, Write
 from gateway.store import keys
 
 
@@ -24,6 +24,7 @@ class _Contents:
     marks: dict[VisitorKey, bytes] = field(default_factory=dict)
     logs: dict[int, list[bytes]] = field(default_factory=dict)
     erasing: set[Erasure] = field(default_factory=set)
+    merging: set[Merge] = field(default_factory=set)
     reports: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -88,6 +89,9 @@ class FakeStore:
         contents.marks.pop(write.visitor, None)
         if write.erase_before:
             contents.erasing.add(Erasure(write.visitor, write.erase_before, write.via))
+        if write.merging:
+            contents.merging.add(Merge(write.visitor, write.merging))
+        contents.merging.discard(Merge(write.visitor, write.merged))
         if write.marks:
             contents.marks[write.visitor] = write.marks
         log = contents.logs.setdefault(_partition(write.visitor), [])
@@ -115,6 +119,31 @@ class FakeStore:
         """Leave a note, as a write with `erase_before` does."""
         await self._answer()
         self._contents.erasing.add(erasure)
+
+    async def forget(self, contacts: Sequence[Erasure]) -> list[tuple[VisitorKey, Erasure]]:
+        """Take erased contacts out of the entries of browsers; return each browser found, and for whom."""
+        await self._answer()
+        browsers: dict[tuple[VisitorKey, Erasure], None] = {}
+        for log in self._contents.logs.values():
+            for at, entry in enumerate(log):
+                fields = orjson.loads(entry)
+                for erasure in contacts:
+                    (site, _, contact), before, _ = erasure
+                    if (fields["s"], fields.get("p")) == (site, f"k:{contact}") and fields["t"] <= before:
+                        del fields["p"]
+                        log[at] = orjson.dumps(fields)
+                        browsers[keys.named_visitor(f"{site}:{fields['v']}"), erasure] = None
+        return list(browsers)
+
+    async def merging(self) -> list[Merge]:
+        """Return the notes of the merges that were begun."""
+        await self._answer()
+        return sorted(self._contents.merging)
+
+    async def settle(self, merge: Merge) -> None:
+        """Take a note away, as a write with `merged` does."""
+        await self._answer()
+        self._contents.merging.discard(merge)
 
     async def entries(self, visitor: VisitorKey, via: str, most: int) -> list[bytes]:
         """Return a visitor's entries, oldest first, at most so many; with `via` only those through this browser."""

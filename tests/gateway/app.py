@@ -11,7 +11,7 @@ import httpx
 
 from gateway.app import Gateway, clock
 from gateway.envelope import Site
-from gateway.rights.requests import Rights
+from gateway.rights.requests import Rights, Stores
 from gateway.settings import Settings
 from tests.fakes.store import FakeStore
 from tests.gateway.making import site
@@ -39,6 +39,10 @@ class App:
         return found
 
 
+def rights_in(store: FakeStore) -> Rights:
+    return Rights(Stores(store, store, store, store, store), clock)
+
+
 @asynccontextmanager
 async def running(
     store: FakeStore | None = None,
@@ -50,7 +54,12 @@ async def running(
     store = store or FakeStore()
     settings = Settings.model_validate({"gateway": gateway, "site": [{"key": "demo"}]})
     app = Gateway(
-        settings, sites or [site()], cookie_keys, "an admin token", store, Rights(store, store, store, store, clock)
+        settings,
+        sites or [site()],
+        cookie_keys,
+        "an admin token",
+        store,
+        rights_in(store),
     )
     transport = httpx.ASGITransport(app=app.application)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:

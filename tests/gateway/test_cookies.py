@@ -99,6 +99,16 @@ async def test_a_withdrawal_and_a_reset_take_the_cookie_of_the_earlier_setting_a
         assert [name for name, morsel in gone.items() if morsel["max-age"] == "0"] == names
 
 
+async def test_a_deletion_takes_the_cookie_of_the_earlier_setting_along() -> None:
+    async with running(sites=[site(**IN_DOMAIN)]) as app:
+        for cookies in ([cookie(HOST, "v")], [cookie(DOMAIN, "v"), cookie(HOST, "v")]):
+            gone = await visit(app, *cookies, path="/v1/privacy/delete")
+            assert [name for name, morsel in gone.items() if morsel["max-age"] == "0"] == [
+                f"{DOMAIN} example.com",
+                HOST,
+            ]
+
+
 @pytest.mark.parametrize(
     "planted", ["tuttu_id=x.y.z", cookie(DOMAIN, "evil", OLD), "tuttu_id=", f"tuttu_id={'x' * 999}"]
 )

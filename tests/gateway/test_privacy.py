@@ -9,16 +9,14 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from gateway.app import clock
 from gateway.edge import privacy
 from gateway.edge.privacy_admin import admin_routes
 from gateway.identity.visitor import hashed
 from gateway.ports import VisitorKey
-from gateway.rights.requests import Rights
 from personalize import documents
 from personalize.plan import Plan
 from tests.fakes.store import FakeStore
-from tests.gateway.app import App, running
+from tests.gateway.app import App, rights_in, running
 from tests.gateway.making import plan, site
 
 ORIGIN = {"origin": "https://www.example.com"}
@@ -209,7 +207,7 @@ async def admin(store: FakeStore, path: str, bearer: str = "the token", **body: 
     async def plan_of(_site: str) -> Plan:
         return plan()
 
-    routes = admin_routes(Rights(store, store, store, store, clock), plan_of, ["demo", "shop"], "the token", print)
+    routes = admin_routes(rights_in(store), plan_of, ["demo", "shop"], "the token", print)
     transport = httpx.ASGITransport(app=Starlette(routes=routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://internal.test") as http:
         headers = {"authorization": f"Bearer {bearer}".encode()}
@@ -244,7 +242,7 @@ async def test_the_admin_api_refuses_what_it_should(path: str) -> None:
         ({"site": "dem", "userId": USER}, "did you mean"),
         ({"site": "demo"}, "names nobody"),
         ({"site": "demo", "userId": USER, "visitor": "x"}, "userId and visitor"),
-        ({"site": "demo", "key": "g:x"}, "nobody"),
+        ({"site": "demo", "key": "x:x"}, "nobody"),
         ({"site": "demo", "userId": 7}, "nobody"),
     ):
         answer = await admin(store, path, **body)

@@ -48,7 +48,7 @@ async def test_an_entry_that_cannot_be_read_does_not_end_the_sweep(
 ) -> None:
     monkeypatch.setattr(erasure, "PAUSE_S", 0.001)
     log = OddLog()
-    sweep = erasure.Sweep(log, Eraser(log, log, lambda: 7), Ledger(tmp_path), lambda: 7)
+    sweep = erasure.Sweep(log, Eraser(log, log, log, lambda: 7), Ledger(tmp_path), lambda: 7)
     running = asyncio.create_task(sweep.run())
     await asyncio.wait_for(log.erased.wait(), 20)
     running.cancel()

@@ -74,4 +74,5 @@ def test_the_room_for_browsers_counts_both_and_not_those_let_go() -> None:
 
 def test_a_tombstone_keeps_whom_else_to_erase() -> None:
     left = aliases.tombstone(Profile("r", owns={"x": 1}, aliases={"a:x": 5, "a:gone": -7}), 9, [8, []])
-    assert left == Profile(erased=9, consent=[8, []], aliases={"a:x": 5})
+    assert left == Profile(erased=9, consent=[8, []], aliases={"a:x": 5, "a:gone": -7})
+    assert aliases.is_tombstone(left)
