@@ -71,25 +71,18 @@ class Job:
     @property
     def floor(self) -> int:
         """Until when (ms) the visitor had erased what came through the aliases on the way."""
-        return max((step.alias.erased for step in self.path), default=0)
+        return max((step.alias.erased for step in self.path), default=0) if self.path else 0
 
     @property
     def through(self) -> str:
         """The browser through whose alias the job came, as `a:<id>`; "" when it came to its own profile."""
-        return next((step.name for step in self.path if step.key.kind == "a"), "")
+        return next((step.name for step in self.path if step.key.kind == "a"), "") if self.path else ""
 
     def go_on(self, key: VisitorKey, step: Step, *, sure: bool) -> None:
         """Follow an alias."""
         self.path.append(step)
         self.sure = self.sure and sure
         self.to = key
-
-    def moved(self) -> bool:
-        """Go where the job was sent; tell whether it was sent anywhere."""
-        if self.to is None:
-            return False
-        self.at = self.to
-        return True
 
     def start_again(self, key: VisitorKey) -> None:
         """Take another way, from `key` on, which the store itself is to tell."""

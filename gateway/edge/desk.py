@@ -233,9 +233,8 @@ class Desk:
         if withdrawal:
             intake.jobs = [Job(hit, key, [], erase_before=hit.received, decided=intake.chosen) for key in withdrawal]
             return
-        of_people = [e for e in envelopes if not about_company(hit, e.event, e.anonymous_id)]
-        if of_people and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
-            hit.minted = new_visitor_id()
+        if not hit.visitor_id and any(not about_company(hit, e.event, e.anonymous_id) for e in envelopes):
+            hit.minted = new_visitor_id() if may_be_new(hit, claims=claims_of(hit, envelopes)) else ""
         arrive(hit, envelopes, self.tokens)
         groups: dict[tuple[VisitorKey, str], list[Envelope]] = {}
         for envelope in envelopes:
