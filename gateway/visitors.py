@@ -29,8 +29,8 @@ TRIES = 5
 CACHED_BYTES = 32_000_000
 """Documents and marks that are kept, whatever their number: a claim costs nothing, and may fill 48 KB."""
 
-MOST_STEPS = 2 * (MOST_OLDER_IDS + 3)
-"""Documents that a job may pass on its way, with one doubt: a longer way is a circle."""
+MOST_STEPS = 3 * (MOST_OLDER_IDS + 3)
+"""Documents that a job may pass on its way, with one doubt and as another person: a longer way is a circle."""
 
 
 class Visitors:
@@ -270,7 +270,9 @@ def _belongs(key: VisitorKey, profile: Profile, job: Job) -> bool:
     theirs = not job.person or job.person == key.id or profile.aliases.get(f"k:{job.person}", 0) > 0
     if theirs or not job.path:
         return True
-    if job.visitor.kind == "k":
+    if not job.doubted:
+        job.start_again(job.visitor)  # another worker may have made the older id the person's since
+    elif job.visitor.kind == "k":
         _refuse(job, NOT_YOURS)
     else:
         job.start_again(VisitorKey(key.site, "k", job.person))
