@@ -84,6 +84,13 @@ class Job:
         self.sure = self.sure and sure
         self.to = key
 
+    def moved(self) -> bool:
+        """Go where the job was sent; tell whether it was sent anywhere."""
+        if self.to is None:
+            return False
+        self.at = self.to
+        return True
+
     def start_again(self, key: VisitorKey) -> None:
         """Take another way, from `key` on, which the store itself is to tell."""
         self.path, self.sure, self.doubted, self.to = [], True, True, key

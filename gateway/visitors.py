@@ -61,9 +61,8 @@ class Visitors:
         for _ in range(MOST_STEPS):
             job.to = None
             await self._step(job)
-            if job.to is None:
+            if not job.moved():
                 break
-            job.at = job.to
         if job.done and job.path and not job.erase_before:
             await self._tidy(job)
 
