@@ -76,12 +76,12 @@ class Job:
     @property
     def floor(self) -> int:
         """Until when (ms) the visitor had erased what came through the aliases on the way."""
-        return max((step.alias.erased for step in self.path), default=0)
+        return max((step.alias.erased for step in self.path), default=0) if self.path else 0
 
     @property
     def through(self) -> str:
         """The browser through whose alias the job came, as `a:<id>`; "" when it came to its own profile."""
-        return next((step.name for step in self.path if step.key.kind == "a"), "")
+        return next((step.name for step in self.path if step.key.kind == "a"), "") if self.path else ""
 
     def go_on(self, key: VisitorKey, step: Step, *, sure: bool) -> None:
         """Follow an alias."""

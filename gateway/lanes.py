@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
 
 from gateway.jobs import Job
 from gateway.ports import VisitorKey
@@ -14,9 +13,8 @@ MOST_WAITING = 2_000
 """Hits that may wait for one visitor; more than that is no visitor, and they are told to come later."""
 
 
-@dataclass(slots=True)
-class _Lane:
-    waiting: deque[Job] = field(default_factory=deque)
+_Lane = deque[Job]
+"""The jobs that wait while the call of their visitor is in flight."""
 
 
 class Lanes:
@@ -30,16 +28,20 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._lanes)
 
-    async def enter(self, job: Job) -> list[Job]:
-        """Wait for the lane of `job.at`; return the jobs that the caller is to run now, then `leave` with.
+    def open(self, job: Job) -> bool:
+        """Open the lane of `job.at`, if nobody is in it: the caller is to run the job now, then `leave`."""
+        if job.at in self._lanes:
+            return False
+        self._lanes[job.at] = _Lane()
+        return True
+
+    async def wait(self, job: Job) -> list[Job]:
+        """Wait for the lane of `job.at`, which is open; return the jobs that the caller is to run now, then `leave`.
 
         Empty when the job was run along by another, or may not wait any longer.
         """
-        lane = self._lanes.get(job.at)
-        if lane is None:
-            self._lanes[job.at] = _Lane()
-            return [job]
-        if len(lane.waiting) >= MOST_WAITING:
+        lane = self._lanes[job.at]
+        if len(lane) >= MOST_WAITING:
             self._telemetry.count(("store_failures",))
             return []
         return _next_jobs(lane, job) if await self._leads(lane, job) else []
@@ -56,13 +58,13 @@ class Lanes:
         loop = asyncio.get_running_loop()
         job.turn = loop.create_future()
         key = job.at
-        lane.waiting.append(job)
+        lane.append(job)
         bell = loop.call_later(self._patience_ms / 1000, self._give_up, lane, job)
         try:
             return await job.turn
         except asyncio.CancelledError:
-            if job in lane.waiting:
-                lane.waiting.remove(job)
+            if job in lane:
+                lane.remove(job)
             if job.turn.done() and not job.turn.cancelled() and job.turn.result():
                 self._pass_on(key)
             raise
@@ -73,15 +75,15 @@ class Lanes:
         """Let a job that has waited long enough go without an answer from the store."""
         if job.turn is None or job.turn.done():
             return
-        if job in lane.waiting:
-            lane.waiting.remove(job)
+        if job in lane:
+            lane.remove(job)
         else:
             job.given_up = True  # its call is under way and may still land
         job.turn.set_result(False)
         self._telemetry.count(("store_failures",))
 
     def _pass_on(self, key: VisitorKey) -> None:
-        for job in self._lanes[key].waiting:
+        for job in self._lanes[key]:
             if job.turn is not None and not job.turn.done():
                 job.turn.set_result(True)
                 return
@@ -90,14 +92,9 @@ class Lanes:
 
 def _next_jobs(lane: _Lane, leader: Job) -> list[Job]:
     """Take the jobs of the next call: an erasure alone, else all that wait up to the next erasure or other person."""
-    while lane.waiting.popleft() is not leader:
+    while lane.popleft() is not leader:
         continue  # one whose caller has just gone
     jobs = [leader]
-    while (
-        not jobs[0].erase_before
-        and lane.waiting
-        and not lane.waiting[0].erase_before
-        and lane.waiting[0].person == jobs[0].person
-    ):
-        jobs.append(lane.waiting.popleft())
+    while not jobs[0].erase_before and lane and not lane[0].erase_before and lane[0].person == jobs[0].person:
+        jobs.append(lane.popleft())
     return jobs

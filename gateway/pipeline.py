@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import compress
 from operator import attrgetter
 from typing import Any
 
@@ -200,7 +201,7 @@ def _is_company(visitor: VisitorKey | None) -> bool:
 
 def drop_no_consent(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
     """Keep nothing without analytics and without personalization; a company is no person and allows nothing."""
-    if _is_company(r.visitor):
+    if r.visitor.kind == "g":
         return None
     r.consent = purposes(hit, envelope, r.profile)
     return None if allows_profile(r.consent) else NO_CONSENT
@@ -246,7 +247,7 @@ def put_entry(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
     shown = envelope.event.shown
     if shown is not None and envelope.event.name.lower() == "content shown":
         entry["receipt"] = _receipt(r, hit, envelope)
-    if contact := _recognized_as(r, envelope.event):
+    if (envelope.event.contact or r.profile.contact) and (contact := _recognized_as(r, envelope.event)):
         entry["p"] = f"k:{contact}"
     r.entries.append(without_clicks(orjson.dumps(entry), ads=clicks_allowed(r.consent)))
     return None
@@ -260,7 +261,7 @@ def put_fold(r: Round, hit: Hit, envelope: Envelope) -> Outcome | None:
     if event.traits:
         traits = traits_without_clicks(event.traits, ads=clicks_allowed(r.consent))
         event = event if traits is event.traits else replace(event, traits=traits)
-    r.profile = fold_company(r.profile, event) if _is_company(r.visitor) else fold(hit.plan, r.profile, event, r.now)
+    r.profile = fold_company(r.profile, event) if r.visitor.kind == "g" else fold(hit.plan, r.profile, event, r.now)
     r.fingerprints[envelope.fingerprint] = None
     return None
 
@@ -292,9 +293,8 @@ def _entry(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
     context = raw.get("context")
     if context:
         sent["context"] = {name: value for name, value in context.items() if name not in _CONTEXT_LEFT_OUT}
-    facts: dict[str, Any] = {
-        name: value for name, value in zip(_FACTS, _FACT_VALUES(event.facts), strict=True) if value
-    }
+    values = _FACT_VALUES(event.facts)
+    facts: dict[str, Any] = dict(compress(zip(_FACTS, values, strict=True), values))
     company = event.facts.company
     if "name" in company:  # without one it is the visitor's access provider, which tells sales nothing
         facts["company"] = {name: company[name] for name in _COMPANY if name in company}

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.envelope import NOT_YOURS, TOO_MANY_IDS, Outcome
+from gateway.envelope import NOT_YOURS, TOO_MANY_IDS, Hit, Outcome
 from gateway.errors import StoreUnavailable
 from gateway.held import Held, from_store
 from gateway.jobs import Job, Step
 from gateway.lanes import Lanes
 from gateway.linking import Linker, target
 from gateway.pipeline import Round
-from gateway.ports import ProfileStore, Stored, VisitorKey, Write
+from gateway.ports import Committed, ProfileStore, Stored, VisitorKey, Write
 from gateway.store.keys import PROFILE_LIFETIME_S, TOMBSTONE_LIFETIME_S
 from gateway.telemetry import Telemetry
 from personalize import aliases, documents, visits
@@ -29,8 +29,8 @@ TRIES = 5
 CACHED_BYTES = 32_000_000
 """Documents and marks that are kept, whatever their number: a claim costs nothing, and may fill 48 KB."""
 
-MOST_STEPS = 2 * (MOST_OLDER_IDS + 3)
-"""Documents that a job may pass on its way, with one doubt: a longer way is a circle."""
+MOST_STEPS = 3 * (MOST_OLDER_IDS + 3)
+"""Documents that a job may pass on its way, with one doubt and as another person: a longer way is a circle."""
 
 
 class Visitors:
@@ -72,7 +72,7 @@ class Visitors:
 
     async def _step(self, job: Job) -> None:
         """Run the job in the lane of where it is, with all that wait there."""
-        jobs = await self._lanes.enter(job)
+        jobs = [job] if self._lanes.open(job) else await self._lanes.wait(job)
         if not jobs:
             return
         key, settled = job.at, False
@@ -93,25 +93,30 @@ class Visitors:
         Raises StoreUnavailable.
         """
         begun = self._clock()
-        held, confirmed = await self._held(key, jobs, begun)
+        on_the_way = [job for job in jobs if job.path or job.person or job.doubted]
+        doubted = any(job.doubted for job in on_the_way) if on_the_way else False
+        held, confirmed = self._cache.get(key), False
+        if held is None or doubted:
+            held, confirmed = await self._read(key, held, jobs[0].hit, begun, doubted=doubted)
         for _ in range(TRIES):
             if held.alias is not None:
                 self._keep(key, held)
                 _send_on(key, held, jobs, sure=confirmed)
                 return
-            if not confirmed and any(_is_strangers(key, held.profile, job) for job in jobs):
-                # An older id may have become this person's since: that is not to be judged by memory.
-                stored = await self._store.read(key, held.revision)
-                held, confirmed = held if stored is None else from_store(key, stored, held), True
-                continue
-            jobs = [job for job in jobs if _belongs(key, held.profile, job)]
-            found = await self._joined(key, held, jobs, begun)
-            if found is not None:
-                held, confirmed = found, True
-                continue
-            jobs = [job for job in jobs if job.to is None and not job.done]
-            if not jobs:
-                return
+            if on_the_way:
+                if not confirmed and any(_is_strangers(key, held.profile, job) for job in jobs):
+                    # An older id may have become this person's since: that is not to be judged by memory.
+                    stored = await self._store.read(key, held.revision)
+                    held, confirmed = held if stored is None else from_store(key, stored, held), True
+                    continue
+                jobs = [job for job in jobs if _belongs(key, held.profile, job)]
+                found = await self._joined(key, held, jobs, begun)
+                if found is not None:
+                    held, confirmed = found, True
+                    continue
+                jobs = [job for job in jobs if job.to is None and not job.done]
+                if not jobs:
+                    return
             other = await self._tried(key, held, jobs, begun, confirmed=confirmed)
             if other is None:
                 return
@@ -138,14 +143,12 @@ class Visitors:
                 job.to = found or VisitorKey(key.site, "k", job.person)
         return None
 
-    async def _held(self, key: VisitorKey, jobs: list[Job], now: int) -> tuple[Held, bool]:
-        """Return what is known of a visitor, and whether the store has just said so itself."""
-        doubted = any(job.doubted for job in jobs)
-        held = self._cache.get(key)
-        if held is not None and not doubted:
-            return held, False
+    async def _read(
+        self, key: VisitorKey, held: Held | None, hit: Hit, now: int, *, doubted: bool
+    ) -> tuple[Held, bool]:
+        """Return what is stored of a visitor whom the cache lacks or is wrong about, and whether the store said so."""
         held = held or Held(Profile(), Marks(), room_at=now)
-        if key.id == jobs[0].hit.minted and not doubted:
+        if key.id == hit.minted and not doubted:
             return held, False  # nobody else can know this visitor yet
         stored = await self._store.read(key, "")
         found = Held(Profile(), Marks(), held.room, held.room_at) if stored is None else from_store(key, stored, held)
@@ -158,7 +161,7 @@ class Visitors:
         else:
             write, after = self._attempt(key, held, jobs, now)
         if write is not None:
-            other = await self._committed(write)
+            other = self._other(write, await self._store.commit(write))
         elif confirmed:
             other = None
         else:
@@ -166,12 +169,13 @@ class Visitors:
         if other is None:
             self._keep(key, after)
             for job in jobs:
-                _settle(job, self._telemetry)
+                job.done = True
+                if job.given_up:
+                    self._telemetry.count(("events_late",), _late(job))
         return other
 
-    async def _committed(self, write: Write) -> Stored | None:
-        """Commit; return None when it was applied, else what is stored."""
-        answer = await self._store.commit(write)
+    def _other(self, write: Write, answer: Committed | Stored) -> Stored | None:
+        """Count the store's answer to a write; return None when it was applied, else what is stored."""
         if isinstance(answer, Stored):
             self._telemetry.count(("conflicts",))
             return answer
@@ -297,8 +301,5 @@ def _refuse(job: Job, outcome: Outcome) -> None:
         envelope.outcome = outcome
 
 
-def _settle(job: Job, telemetry: Telemetry) -> None:
-    job.done = True
-    if job.given_up:
-        late = sum(e.outcome is not None and e.outcome.kind == "stored" for e in job.envelopes)
-        telemetry.count(("events_late",), late)
+def _late(job: Job) -> int:
+    return sum(e.outcome is not None and e.outcome.kind == "stored" for e in job.envelopes)

@@ -6,6 +6,7 @@ this release does not know are carried through. What stays at a cap is chosen by
 
 from __future__ import annotations
 
+from itertools import compress
 from operator import attrgetter
 from typing import Any
 
@@ -69,7 +70,8 @@ def encode(profile: Profile, revision: str) -> bytes:
 
 def table_of(profile: Profile) -> dict[str, Any]:
     """Return what a profile's document holds besides revision and format."""
-    table = {key: value for key, value in zip(_KEYS, _VALUES(profile), strict=True) if value}
+    values = _VALUES(profile)
+    table = dict(compress(zip(_KEYS, values, strict=True), values))
     return table | profile.unknown if profile.unknown else table
 
 

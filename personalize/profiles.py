@@ -191,9 +191,9 @@ def started(plan: FoldPlan, profile: Profile, now: int) -> Profile:
 def _browse(p: Profile, event: Event, now: int) -> None:
     p.visits = visits.added(p.visits, event.time // 1000, now // 1000)
     if not p.first_visit or event.time < p.first_visit or (p.first and event.stamp < p.first[0]):
-        p.first_visit, p.first = event.time, touches.touch_of(event).row
+        p.first_visit, p.first = event.time, touches.row_of(event)
     if touches.is_brought(event):
-        p.last = touches.last_of(p.last, touches.touch_of(event).row)
+        p.last = touches.last_of(p.last, touches.row_of(event))
     if not p.seen or event.stamp > p.seen[0]:
         f = event.facts
         p.seen = [event.stamp, f.country, f.region, f.city, f.language, f.device, f.browser, f.os]

@@ -10,6 +10,7 @@ the order of arrival does not matter. A touch never holds the query of an addres
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -37,14 +38,6 @@ class Touch(NamedTuple):
     content: str = ""
 
     @property
-    def row(self) -> list[Any]:
-        """The touch as a profile keeps it."""
-        values = list(self)
-        while values[-1] == "":
-            del values[-1]
-        return values
-
-    @property
     def time(self) -> int:
         """When it was (ms)."""
         return time_of(self.stamp)
@@ -60,17 +53,19 @@ def touch_in(row: list[Any]) -> Touch:
     return Touch(*row[:_WIDTH])
 
 
-def touch_of(event: Event) -> Touch:
-    """Return the touch of a browsing event."""
+def row_of(event: Event) -> list[Any]:
+    """Return the touch of a browsing event as a profile keeps it."""
     facts = event.facts
     path = (event.path or facts.page).partition("?")[0].partition("#")[0]
-    named = (facts.campaign, facts.source, facts.medium, facts.term, facts.content)
-    return Touch(
+    row = [
         event.stamp,
         _bounded(path, LONGEST_ADDRESS),
         _bounded(facts.came_from, LONGEST_ADDRESS),
-        *(_bounded(text, LONGEST_NAME) for text in named),
-    )
+        *_names(facts.campaign, facts.source, facts.medium, facts.term, facts.content),
+    ]
+    while row[-1] == "":
+        del row[-1]
+    return row
 
 
 def is_brought(event: Event) -> bool:
@@ -92,11 +87,22 @@ def first_of(rows: Iterable[list[Any]], first_visit: int) -> list[Any]:
 
 def last_of(one: list[Any], other: list[Any]) -> list[Any]:
     """Return the later of two last touches; of one with a campaign and one without on the same day the former."""
-    return max(one, other, key=_rank) if one and other else one or other
+    if not one or not other:
+        return one or other
+    rank, others = _rank(one), _rank(other)
+    if rank == others:
+        return max(one, other, key=orjson.dumps)
+    return one if rank > others else other
 
 
-def _rank(row: list[Any]) -> tuple[int, bool, int, bytes]:
-    return time_of(row[0]) // _DAY_MS, len(row) > _CAMPAIGN, row[0], orjson.dumps(row)
+def _rank(row: list[Any]) -> tuple[int, bool, int]:
+    return time_of(row[0]) // _DAY_MS, len(row) > _CAMPAIGN, row[0]
+
+
+@lru_cache(256)
+def _names(*texts: str) -> tuple[str, ...]:
+    """Return the words of a campaign, bounded; visitors of a site share a few campaigns, so they are kept."""
+    return tuple(_bounded(text, LONGEST_NAME) for text in texts)
 
 
 def _bounded(text: str, longest: int) -> str:

@@ -40,9 +40,9 @@ def _alone(cookies: Cookies, hit: Hit, cookie: bytes) -> list[Header]:
 def _cookie(cookies: Cookies, intake: Intake) -> bytes | None:
     """Return the Set-Cookie value of the answer."""
     hit = intake.hit
-    anew = next((job.cookie_id for job in intake.jobs if job.done and job.cookie_id and _kept(job)), "")
-    if anew:
-        return cookies.header(hit.site, anew)
+    for job in intake.jobs:
+        if job.cookie_id and job.done and _kept(job):
+            return cookies.header(hit.site, job.cookie_id)
     for job in intake.jobs:
         if job.erase_before:
             return cookies.expired(hit.site) if job.erased else None

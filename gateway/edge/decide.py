@@ -57,7 +57,8 @@ class Decisions:
         items = segment.items_of(body, required=False)
         intake = await desk.decode(hit, items, raw, "")
         desk.admit(intake)
-        reader = _reader(desk, intake)
+        visitor = _visitor(desk, intake)
+        reader = _reader(intake, visitor)
         if reader is not None:
             desk.companies.expect(reader.visitor)
         await self._within_deadline(desk, intake, reader)
@@ -74,7 +75,7 @@ class Decisions:
         plan, now = hit.plan, hit.received
         view = View(plan, profile, context, now)
         decisions = decide_in(view, plan, placements, explain=explain)
-        token_id = _token_id(desk, intake)
+        token_id = _token_id(intake, visitor)
         answered = counted(outcomes, hit)
         answered["placements"] = {
             d.placement: _shown(
@@ -124,7 +125,7 @@ class Decisions:
 async def _with_contact(work: Coroutine[Any, Any, None], desk: Desk, intake: Intake, reader: Job | None) -> None:
     """Run the jobs, and then read the contact as whom the browser is recognized, within the same deadline."""
     await work
-    if reader is not None and reader.done:
+    if reader is not None and reader.done and reader.profile is not None and reader.profile.contact:
         intake.contact = await read_contact(desk.visitors, intake.hit, reader, intake.clicks)
 
 
@@ -167,13 +168,10 @@ def _placements(body: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _reader(desk: Desk, intake: Intake) -> Job | None:
+def _reader(intake: Intake, visitor: VisitorKey | None) -> Job | None:
     """Return the job whose profile the decision is about: this visitor's events, or one that only reads."""
     said = intake.limit if intake.choice is None else intake.choice & intake.limit
-    if intake.withdrawal is not None or not allows_reading(said):
-        return None
-    visitor = _visitor(desk, intake)
-    if visitor is None:
+    if visitor is None or intake.withdrawal is not None or not allows_reading(said):
         return None
     job = _job_of(intake, visitor)
     if job is not None:
@@ -199,15 +197,14 @@ def _job_of(intake: Intake, visitor: VisitorKey) -> Job | None:
     theirs = [
         job for job in intake.jobs if job.visitor == visitor or (visitor.kind == "k" and job.person == visitor.id)
     ]
-    return max(theirs, key=lambda job: (bool(job.person), job.last_index), default=None)
+    return max(theirs, key=lambda job: (bool(job.person), job.last_index)) if theirs else None
 
 
-def _token_id(desk: Desk, intake: Intake) -> str:
+def _token_id(intake: Intake, visitor: VisitorKey | None) -> str:
     """Return the id that a token is bound to: that of the cookie which the reaction brings, else the person's.
 
     "" when no reaction can be told to be this visitor's.
     """
-    visitor = _visitor(desk, intake)
     if visitor is None or visitor.kind == "c":
         return ""
     job = _job_of(intake, visitor)

@@ -238,8 +238,7 @@ class Desk:
         if withdrawal:
             intake.jobs = withdrawal
             return
-        of_people = [e for e in envelopes if not about_company(hit, e.event, e.anonymous_id)]
-        if of_people and not hit.visitor_id and may_be_new(hit, claims=claims_of(hit, envelopes)):
+        if not hit.visitor_id and _becomes_new(hit, envelopes):
             hit.minted = new_visitor_id()
             put_later_events(hit, envelopes)
         arrive(hit, envelopes, self.tokens)
@@ -323,6 +322,13 @@ def _withdrawal(intake: Intake) -> list[Job]:
     if person and (hit.visitor_id or not hit.secret):
         found.append(VisitorKey(hit.site.key, "k", person))
     return [Job(hit, key, [], person, erase_before=hit.received, decided=intake.chosen) for key in found]
+
+
+def _becomes_new(hit: Hit, envelopes: Sequence[Envelope]) -> bool:
+    """Tell whether a request without a visitor is one by now."""
+    if all(about_company(hit, e.event, e.anonymous_id) for e in envelopes):
+        return False  # or there are no events at all
+    return may_be_new(hit, claims=claims_of(hit, envelopes))
 
 
 def _may_collect(hit: Hit, envelope: Envelope) -> bool:

@@ -31,12 +31,16 @@ class Intake:
     @property
     def limit(self) -> frozenset[str]:
         """The most that may be in force for a decision, as the request and each of its events say."""
-        return self.hit.limit.intersection(*(e.limit for e in self.envelopes))
+        limit = self.hit.limit
+        for envelope in self.envelopes:
+            limit = limit if envelope.limit is limit else limit & envelope.limit
+        return limit
 
     @property
     def withdrawal(self) -> Job | None:
         """The erasure that the hit asks for; of two the one that is not done."""
-        return min((job for job in self.jobs if job.erase_before), key=lambda job: job.done, default=None)
+        erasures = [job for job in self.jobs if job.erase_before]
+        return min(erasures, key=lambda job: job.done) if erasures else None
 
     def outcomes(self, waiting: Outcome) -> list[tuple[int, str, Outcome]]:
         """Return (position, message id, outcome) of every event; `waiting` stands for those without an answer."""

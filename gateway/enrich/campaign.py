@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -19,25 +19,22 @@ _UTM = {
     "utm_term": "term",
     "utm_content": "content",
 }
+_FACTS = {"name": "campaign", "source": "source", "medium": "medium", "term": "term", "content": "content"}
 
 
 def put_campaign(facts: Facts, hit: Hit, context: Mapping[str, Any], properties: Mapping[str, Any]) -> None:  # noqa: ARG001 - one signature for all enrichers
     """Fill campaign, source, medium, term and content."""
     campaign = context.get("campaign")
     found = campaign if isinstance(campaign, dict) and campaign else _from_address(context, properties)
-    if found:
-        facts.campaign = _text(found.get("name"))
-        facts.source = _text(found.get("source"))
-        facts.medium = _text(found.get("medium"))
-        facts.term = _text(found.get("term"))
-        facts.content = _text(found.get("content"))
+    for name, value in found.items():
+        if name in _FACTS and isinstance(value, str):
+            setattr(facts, _FACTS[name], value[:_MAX_LENGTH])
 
 
-def parameters(address: str) -> Iterator[tuple[str, str]]:
-    """Yield the names and values of an address' query as they are written, the values not yet decoded."""
-    for pair in address.partition("#")[0].partition("?")[2][:_MAX_QUERY].split("&"):
-        name, _, value = pair.partition("=")
-        yield name, value
+def parameters(address: str) -> list[tuple[str, str, str]]:
+    """Return the names, signs and values of an address' query as they are written, the values not yet decoded."""
+    pairs = address.partition("#")[0].partition("?")[2][:_MAX_QUERY].split("&")
+    return [pair.partition("=") for pair in pairs]
 
 
 def _from_address(context: Mapping[str, Any], properties: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -45,12 +42,8 @@ def _from_address(context: Mapping[str, Any], properties: Mapping[str, Any]) -> 
     if "utm_" not in url:
         return {}
     found: dict[str, str] = {}
-    for name, value in parameters(url):
+    for name, _, value in parameters(url):
         wanted = _UTM.get(name)
         if wanted is not None and wanted not in found:
             found[wanted] = unquote_plus(value)
     return found
-
-
-def _text(value: Any) -> str:
-    return value[:_MAX_LENGTH] if isinstance(value, str) else ""

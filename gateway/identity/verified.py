@@ -32,7 +32,10 @@ def proves(site: Site, user_id: str, given: Any) -> bool:
 
 def settle_person(hit: Hit) -> None:
     """Note who proved to be the visitor of the whole request, by its own `userId` and `userHash`."""
-    user_id, given = _id(hit.body.get("userId")), hit.body.get("userHash")
+    given = hit.body.get("userHash")
+    if given is None and not hit.secret:
+        return
+    user_id = _id(hit.body.get("userId"))
     if user_id and _is_proved(hit, user_id, given):
         hit.person = hashed(hit.site.key, "u", user_id)
 

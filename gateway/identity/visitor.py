@@ -10,9 +10,8 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.envelope import Envelope, Hit, Outcome, Rejected, Site
 from gateway.identity.signing import KeyRing, Keys
@@ -24,6 +23,8 @@ COOKIE_AGE_S = 400 * 86_400
 """400 days: the longest that browsers keep a cookie (RFC 6265bis, section 5.5)."""
 
 _HOST_ONLY = f"__Host-{COOKIE}"
+_BETWEEN = frozenset(b"; ")
+_NAME, _HOST_NAME = COOKIE.encode(), _HOST_ONLY.encode()
 _LONGEST = 200
 """A value is 45 characters long; what is far longer is not worth a signature."""
 _MOST_TRIED = 8
@@ -36,8 +37,7 @@ _MISSING = Outcome(
 )
 
 
-@dataclass(slots=True, frozen=True)
-class Found:
+class Found(NamedTuple):
     """What a Cookie header says of the visitor.
 
     `visitor_id` is "" when no cookie has a valid signature, `bad` tells whether there was one without. `stale` asks for
@@ -96,12 +96,15 @@ class Cookies:
         Of several cookies with one name browsers send the one with the longest path first, then the oldest (RFC 6265,
         section 5.4); a subdomain can plant such ones, but cannot sign them.
         """
-        if COOKIE.encode() not in header:
+        times = header.count(_NAME)
+        if not times:
             return _NOTHING
-        name, other_name = cookie_names(site)
-        others = cookies_in(header, other_name.encode())
+        name, other_name = (_NAME, _HOST_NAME) if site.cookie_domain else (_HOST_NAME, _NAME)
+        values = cookies_in(header, name)
+        # Either name holds the shorter one, so each stands for one cookie at most.
+        others = cookies_in(header, other_name) if times > len(values) else []
         bad = False
-        for value in cookies_in(header, name.encode()):
+        for value in values:
             if visitor_id := self.visitor_id(site, value):
                 return Found(visitor_id, stale=self.is_old(value), other=bool(others))
             bad = True
@@ -133,12 +136,7 @@ class Cookies:
 
 def cookie_name(site: Site) -> str:
     """Return the cookie's name; `__Host-` binds it to the very host (RFC 6265bis, section 4.1.3)."""
-    return cookie_names(site)[0]
-
-
-def cookie_names(site: Site) -> tuple[str, str]:
-    """Return the cookie's name, and the name that it has under the other setting, with or without a domain."""
-    return (COOKIE, _HOST_ONLY) if site.cookie_domain else (_HOST_ONLY, COOKIE)
+    return COOKIE if site.cookie_domain else _HOST_ONLY
 
 
 def _attributes(domain: str) -> str:
@@ -152,14 +150,15 @@ def _expired(name: str, domain: str) -> bytes:
 def cookies_in(header: bytes, name: bytes) -> list[str]:
     """Return the values of the cookies of this name in a Cookie header, in order, at most 8; none is empty."""
     found: list[str] = []
-    start = 0
-    while (at := header.find(name, start)) >= 0 and len(found) < _MOST_TRIED:
-        end = at + len(name)
-        if header[end : end + 1] == b"=" and (at == 0 or header[at - 1 : at] in b"; "):
-            stop = header.find(b";", end)
-            if value := header[end + 1 : stop if stop >= 0 else len(header)].strip():
+    sign = name + b"="
+    at = header.find(sign)
+    while at >= 0 and len(found) < _MOST_TRIED:
+        start = at + len(sign)
+        if at == 0 or header[at - 1] in _BETWEEN:
+            value = header[start:].partition(b";")[0].strip()
+            if value:
                 found.append(value.decode("latin-1"))
-        start = end
+        at = header.find(sign, start)
     return found
 
 

@@ -19,7 +19,7 @@ import orjson
 from gateway.envelope import BadEvent, Envelope, Hit, Outcome, Rejected
 from gateway.errors import BadRequest
 from gateway.wire.times import SECRET_KEY_SPAN_MS, WRITE_KEY_SPAN_MS, event_time, parse_time
-from personalize.model import Event, EventType, stamp_of
+from personalize.model import Event, EventType, Facts, stamp_of
 from personalize.pages import page_path
 
 MAX_EVENT_BYTES = 32_768
@@ -34,6 +34,8 @@ _TYPES = frozenset(get_args(EventType))
 _PLACEHOLDERS = frozenset({"undefined", "null", "0", "guest", "anonymous"})
 _IDS = ("userId", "anonymousId", "groupId", "previousId")
 _ABSENT = (None, "")
+_NO_FACTS = Facts()
+"""What an event says of its visitor until the pipeline puts facts of its own there; nobody changes it."""
 _OBJECTS = ("properties", "traits", "context")
 _FORBIDDEN = frozenset({"__proto__", "constructor", "prototype"})
 _SERVER_LIBRARIES = frozenset(
@@ -92,7 +94,7 @@ def write_key_of(headers: Mapping[bytes, bytes], query: bytes, body: Mapping[str
     header = headers.get(b"x-write-key")
     if header:
         return header.partition(b":")[0].decode("utf-8", "replace")
-    if b"writeKey=" in query:
+    if query and b"writeKey=" in query:
         return parse_qs(query.decode("utf-8", "replace")).get("writeKey", [""])[0]
     key = body.get("writeKey")
     return key if isinstance(key, str) else ""
@@ -100,11 +102,12 @@ def write_key_of(headers: Mapping[bytes, bytes], query: bytes, body: Mapping[str
 
 def suspicious(body: bytes) -> bool:
     """Tell whether a body may hold forbidden keys or deep nesting, so that its events must be walked through."""
+    find = body.find  # `in` first takes the bytes to look for as a number, and makes an error of that
     return (
-        b"__proto__" in body
-        or b'"constructor"' in body
-        or b'"prototype"' in body
-        or b"\\u00" in body  # a key may be spelt with escapes
+        find(b"__proto__") >= 0
+        or find(b'"constructor"') >= 0
+        or find(b'"prototype"') >= 0
+        or find(b"\\u00") >= 0  # a key may be spelt with escapes
         or body.count(b"{") + body.count(b"[") > MAX_DEPTH
     )
 
@@ -136,6 +139,7 @@ def decode_event(raw: Any, index: int, kind: str, hit: Hit, *, walk: bool) -> En
         group_id=_text(raw.get("groupId")),
         properties=properties,
         traits=raw.get("traits") or _context_traits(kind, context),
+        facts=_NO_FACTS,
         vouched=hit.secret,
         browser=not _speaks_for_itself(hit, raw) and not _from_server(raw, context),
     )

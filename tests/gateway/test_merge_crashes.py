@@ -192,6 +192,13 @@ def test_crashes_between_any_two_commands_change_nothing(todo: Todo, deaths: lis
     assert found == undisturbed
 
 
+@pytest.mark.parametrize("last", [("server", 0, 0, "bob"), ("log in", 0, 0, "bob")])
+def test_a_worker_that_remembers_a_person_from_before_a_rename_takes_the_older_id(last: Any) -> None:
+    todo: Todo = [("log in", 0, 0, "ann"), ("rename", 1, 0, "ann"), last]
+    found, _ = asyncio.run(run(todo, []))
+    assert found == asyncio.run(run([(what, 0, which, user) for what, _, which, user in todo], []))[0]
+
+
 STORY: Todo = [
     ("view", 0, 0, "bob"), ("view", 1, 1, "bob"), ("log in", 0, 0, "bob"), ("view", 1, 0, "bob"),
     ("log in", 1, 1, "bob"), ("rename", 0, 0, "ann"), ("together", 0, 0, "ann"), ("log in", 1, 1, "eve"),

@@ -250,7 +250,7 @@ async def walk(todo: list[Do]) -> None:
         for key, secret in SECRETS.items()
     ]
     async with running(store, sites) as one, running(store, sites) as two:
-        w = World([one, two], store, Eraser(store, store, apps.clock))
+        w = World([one, two], store, apps.rights_in(store).eraser)
         for do in todo:
             await act(w, do)
         check(w)
