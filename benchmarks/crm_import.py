@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,8 +171,8 @@ def peak_of(usage: resource.struct_rusage) -> float:
     return usage.ru_maxrss * 1024 / 1e6
 
 
-def look(gateway: Gateway, table: Path, people: int, bad: set[int]) -> int:
-    """Compare what is stored and what was reported with the table."""
+def look(gateway: Gateway, table: Path, people: int, bad: set[int], others: Collection[str] = ()) -> int:
+    """Compare what is stored and what was reported with the table; `others` are ids that were there before."""
     with table.with_name("people.errors.csv").open(encoding="utf-8", newline="") as file:
         reported = {int(row["line"]) for row in csv.DictReader(file)}
     rules, _ = load({"rules.yaml": RULES})
@@ -183,6 +183,8 @@ def look(gateway: Gateway, table: Path, people: int, bad: set[int]) -> int:
     stored, visits, returning, twice = set(), 0, 0, 0
     now = time.time_ns() // 1_000_000
     for id_, document in profiles(gateway):
+        if id_ in others:
+            continue
         profile = documents.decode(document)
         stored.add(id_)
         visits += len(profile.visits) > 0 or profile.first_visit > 0

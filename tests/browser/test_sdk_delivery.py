@@ -209,12 +209,14 @@ async def test_what_is_unsent_goes_when_the_page_goes(site: Site, how: str) -> N
 
 async def test_a_slow_server_gets_one_request_at_a_time(site: Site, context: BrowserContext) -> None:
     under_way = most = 0
+    both_called = asyncio.Event()
 
     async def slow(_: int, route: Route) -> None:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
-        await asyncio.sleep(0.7)
+        await both_called.wait()
+        await asyncio.sleep(0.1)
         under_way -= 1
         await route.fallback()
 
@@ -223,6 +225,8 @@ async def test_a_slow_server_gets_one_request_at_a_time(site: Site, context: Bro
     await call(page, "tuttu.track('A')")
     await page.wait_for_timeout(300)
     await call(page, "tuttu.track('B')")
+    await page.wait_for_timeout(300)
+    both_called.set()
     assert sorted(names(await logged(page, site.gateway, 3))) == ["A", "B", "page"]
     assert most == 1
     assert [len(body["batch"]) for body in site.bodies()] in ([1, 2], [2, 1], [3])
