@@ -140,14 +140,14 @@ class Linker:
     async def _write(self, key: VisitorKey, alias: Alias, expected: str, marks: Marks | None) -> Stored | None:
         """Write an alias in the place of what is expected there; return what is there instead, None when written.
 
-        With marks it begins a merge, without it ends one.
+        With marks it begins a merge, without it ends one. An alias without a history leaves nothing to finish.
         """
         alias.revision = self.revision()
         document = aliases.encode(alias, alias.revision)
         write = Write(key, expected, document, PROFILE_LIFETIME_S, marks.packed if marks else b"", [])
         if marks is None:
             write.merged = alias.at
-        else:
+        elif alias.snapshot is not None:
             write.merging = alias.at
         answer = await self._store.commit(write)
         return answer if isinstance(answer, Stored) else None

@@ -42,6 +42,16 @@ async def test_what_a_browser_did_before_logging_in_is_the_persons_afterwards() 
         assert (await browser.ask(app))["placements"]["home hero"]["block"] == "book a demo"
 
 
+async def test_neither_a_merge_that_is_over_nor_one_without_a_history_leaves_work_behind() -> None:
+    async with running() as app:
+        with_history = Browser()
+        await with_history.view(app)
+        for browser in (with_history, Browser()):
+            await browser.log_in(app, "u-1")
+            await browser.log_in(app, "u-2")
+        assert await app.store.merging() == []
+
+
 async def test_an_aliased_browsers_hit_costs_one_call_to_the_store() -> None:
     async with running() as app:
         browser = Browser()
