@@ -30,6 +30,8 @@ from tests.integration.process import Gateway
 REGULARS = 1_000
 STORE_BYTES = 400_000_000
 """Beyond that the store lets keys with a lifetime go, whichever."""
+LOG_ENTRIES = 100_000
+"""The log has no lifetime; a whole one would leave the store no room for the claims."""
 GOAL = 1_000_000
 MOST = 2.0
 """A stranger may cost so many times what a remembered visitor costs."""
@@ -60,7 +62,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tuttu-strangers-") as name:
         folder = Path(name)
         make_data(folder / "data" / FOLDER)
-        with gateway_in(folder, cores) as gateway:
+        with gateway_in(folder, cores, {"TUTTU_LOG_ENTRIES": str(LOG_ENTRIES)}) as gateway:
             print(Machine.here(gateway, cores).describe(sys.argv[1:]).replace("make bench", "make bench-strangers"))
             with gateway.store() as store:
                 store.config_set("maxmemory", STORE_BYTES)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -62,9 +62,9 @@ class Raw:
 
 
 @contextmanager
-def gateway_in(folder: Path, cores: Sequence[int]) -> Iterator[Gateway]:
-    """Run the gateway with one worker on the first core and its embedded store on the second."""
-    with Gateway(folder / "data", "--rules", str(RULES), "--workers", "1", env=SETTINGS) as gateway:
+def gateway_in(folder: Path, cores: Sequence[int], more: Mapping[str, str] | None = None) -> Iterator[Gateway]:
+    """Run the gateway with one worker on the first core and its embedded store on the second; `more` are settings."""
+    with Gateway(folder / "data", "--rules", str(RULES), "--workers", "1", env={**SETTINGS, **(more or {})}) as gateway:
         for pid in (gateway.pid, *children(gateway.pid)):
             pin(pid, cores[0])
         pin(gateway.store_pid(), cores[1])
