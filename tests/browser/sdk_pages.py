@@ -118,6 +118,7 @@ async def logged(page: Page, gateway: Gateway, count: int) -> Entries:
 
     found: Entries = await until(entries)
     assert len(found) == count, names(found)
+    await page.evaluate("0")  # the gateway may know of a request before its note has come from the browser to `Site`
     return found
 
 
