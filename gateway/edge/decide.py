@@ -236,7 +236,7 @@ def _what_may_be_read(
     """Return the profile for the decision (None: not read) with what the visitor allows."""
     hit = intake.hit
     claim = reader is not None and reader.visitor.kind == "c"
-    profile = None if reader is None or claim else reader.profile
+    profile = reader.profile if reader is not None and reader.done and not claim else None
     consent = in_force(intake.choice, profile, hit.site.consent, intake.chosen, intake.limit)
     unread: Unread = ""
     if not allows_reading(consent):
