@@ -34,7 +34,7 @@ from gateway.ports import ProfileStore, VisitorKey
 from gateway.reload import unpacked
 from gateway.rights.requests import Rights, Stores
 from gateway.settings import Settings, SiteSettings, purposes_by_category
-from gateway.spool.records import record_of
+from gateway.spool.records import Kept, record_of
 from gateway.spool.replay import Replay
 from gateway.spool.spool import Limits, Spool
 from gateway.spool.tail import Tail
@@ -46,7 +46,6 @@ from gateway.visitors import Visitors
 from personalize.decide import decide
 from personalize.model import Context, Facts
 from personalize.plan import Plan, empty_plan
-from personalize.profiles import Profile
 
 log = logging.getLogger("tuttu")
 
@@ -239,16 +238,16 @@ class Gateway:
         self._resending.add(task)
         task.add_done_callback(self._resending.discard)
 
-    async def _resend(self, jobs: Sequence[Job]) -> None:
-        """Spool acknowledged jobs, or keep them in memory where that is not possible."""
-        for first in range(0, len(jobs), _AT_ONCE):
+    async def _resend(self, taken: Sequence[Kept]) -> None:
+        """Spool acknowledged events and erasures, or keep them in memory where that is not possible."""
+        for first in range(0, len(taken), _AT_ONCE):
             payloads = []
-            for job in jobs[first : first + _AT_ONCE]:
-                taken = [envelope for envelope in job.envelopes if envelope.outcome and envelope.outcome.accepted]
-                if taken or job.erased:
-                    default = self._defaults.get(job.visitor.site, frozenset())
-                    payloads.append(record_of(job, taken, job.profile or Profile(), default, clock()))
-                    self.telemetry.count(("resent",), len(taken))
+            for kept in taken[first : first + _AT_ONCE]:
+                envelopes = [e for e in kept.envelopes if e.outcome is not None and e.outcome.accepted]
+                if envelopes or kept.erase_before:
+                    payloads.append(record_of(kept, envelopes, self._defaults[kept.visitor.site], clock()))
+                    self.telemetry.count(("resent",), len(envelopes))
+            await asyncio.sleep(0)
             try:
                 if self.spool is None:
                     raise OSError("there is no spool")  # noqa: TRY301 - the same as a spool that takes nothing

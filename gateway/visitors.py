@@ -186,7 +186,7 @@ class Visitors:
             for job in jobs:
                 job.done = True
                 if write is not None and self._tail is not None:
-                    self._tail.add(job)
+                    self._tail.add(job, after.profile)
                 if job.given_up:
                     self._telemetry.count(("events_late",), _late(job))
         return other

@@ -14,15 +14,15 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from gateway.enrich.clicks import without_clicks
 from gateway.envelope import Contact, Envelope, Hit, Site
-from gateway.identity.consent import clicks_allowed
+from gateway.identity.consent import clicks_allowed, in_force
 from gateway.jobs import Job
-from gateway.pipeline import in_order, purposes, sent_by_client
+from gateway.pipeline import in_order, sent_by_client
 from gateway.ports import Erasure, VisitorKey
 from personalize.model import PURPOSES, Event, Facts, Shown, stamp_of
 from personalize.profiles import Profile
@@ -35,26 +35,58 @@ class Unreplayable(Exception):
     """A record that cannot be replayed as things are; the text is a sentence that says why."""
 
 
-def record_of(job: Job, envelopes: Sequence[Envelope], profile: Profile, default: frozenset[str], now: int) -> bytes:
-    """Return a job as a record, with some of its events, or with the erasure that it is.
+class Kept(NamedTuple):
+    """What of a job makes its record; the rest, such as the request's headers, need not be kept until then."""
 
-    `profile` is what is known of the visitor's choices, `default` the consent that the site's settings name.
+    visitor: VisitorKey
+    person: str
+    secret: bool
+    received: int
+    default: frozenset[str]
+    """The consent that held at the site for who had not chosen."""
+    chosen: Sequence[Any]
+    """The visitor's stored choice, as `Profile.consent`."""
+    envelopes: Sequence[Envelope]
+    erase_before: int
+    decided: int
+
+
+def kept_of(job: Job, profile: Profile) -> Kept:
+    """Return what makes a job's record; `profile` is what is known of its visitor."""
+    hit = job.hit
+    return Kept(
+        job.visitor,
+        job.person,
+        hit.secret,
+        hit.received,
+        hit.site.consent,
+        profile.consent,
+        job.envelopes,
+        job.erase_before,
+        job.decided,
+    )
+
+
+def record_of(kept: Kept, envelopes: Sequence[Envelope], default: frozenset[str], now: int) -> bytes:
+    """Return a record with some of a job's events, or with the erasure that it is.
+
+    `default` is the consent that the site's settings name.
     """
-    hit, visitor = job.hit, job.visitor
+    visitor = kept.visitor
     record: dict[str, Any] = {
         "s": visitor.site,
         "v": f"{visitor.kind}:{visitor.id}",
-        "p": job.person,
-        "q": hit.secret,
-        "r": hit.received,
+        "p": kept.person,
+        "q": kept.secret,
+        "r": kept.received,
         "a": now,
     }
-    if hit.site.consent != default:
-        record["o"] = sorted(hit.site.consent)
-    if job.erase_before:
-        record |= {"x": job.erase_before, "d": job.decided}
+    if kept.default != default:
+        record["o"] = sorted(kept.default)
+    if kept.erase_before:
+        record |= {"x": kept.erase_before, "d": kept.decided}
     else:
-        record["e"] = [_event_of(hit, envelope, profile) for envelope in envelopes]
+        record["e"] = [_event_of(kept, envelope) for envelope in envelopes]
     return orjson.dumps(record)
 
 
@@ -126,7 +158,7 @@ def _visitor_of(record: Mapping[str, Any]) -> VisitorKey:
     return VisitorKey(record["s"], kind, id_)
 
 
-def _event_of(hit: Hit, envelope: Envelope, profile: Profile) -> orjson.Fragment:
+def _event_of(kept: Kept, envelope: Envelope) -> orjson.Fragment:
     event, shown = envelope.event, envelope.event.shown
     record: dict[str, Any] = {
         "k": event.type,
@@ -147,7 +179,9 @@ def _event_of(hit: Hit, envelope: Envelope, profile: Profile) -> orjson.Fragment
         "o": envelope.contact and list(envelope.contact),
     }
     text = orjson.dumps({name: value for name, value in record.items() if value or value == ()})
-    return orjson.Fragment(without_clicks(text, ads=clicks_allowed(purposes(hit, envelope, profile))))
+    known = Profile(consent=list(kept.chosen))
+    consent = in_force(envelope.signal, known, kept.default, event.time, envelope.limit)
+    return orjson.Fragment(without_clicks(text, ads=clicks_allowed(consent)))
 
 
 def _envelope_of(number: int, record: Mapping[str, Any], hit: Hit, visitor: VisitorKey) -> Envelope:

@@ -19,7 +19,7 @@ from gateway.identity.consent import allows_profile
 from gateway.jobs import Job
 from gateway.pipeline import purposes
 from gateway.spool.buckets import Buckets
-from gateway.spool.records import record_of
+from gateway.spool.records import kept_of, record_of
 from gateway.spool.segments import Writer, segment_name, size_of
 from gateway.telemetry import Telemetry
 from personalize.profiles import Profile
@@ -107,7 +107,7 @@ class Spool:
         if not taken and not job.erase_before:
             return []
         default = self._consent.get(job.visitor.site, frozenset())
-        return [record_of(job, taken, profile, default, self._clock())]
+        return [record_of(kept_of(job, profile), taken, default, self._clock())]
 
     def _settle(self, job: Job, outcomes: Sequence[Outcome]) -> None:
         if job.done:

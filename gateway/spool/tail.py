@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Callable
 
 from gateway.jobs import Job
+from gateway.spool.records import Kept, kept_of
+from personalize.profiles import Profile
 
 KEPT_MS = 6_000
 """Five seconds, and one in which a hit may have waited for the store."""
 MOST = 20_000
-"""Jobs that are kept at most; at about 5 KB each."""
+"""Jobs that are kept at most."""
 
 
 class Tail:
@@ -22,19 +24,22 @@ class Tail:
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
-        self._jobs: deque[Job] = deque(maxlen=MOST)
+        self._kept: deque[Kept] = deque(maxlen=MOST)
 
-    def add(self, job: Job) -> None:
-        """Keep a job that the store has just taken, and let go of old ones; its hit says what time it is."""
-        jobs = self._jobs
-        jobs.append(job)
+    def add(self, job: Job, profile: Profile) -> None:
+        """Keep of a job that the store has just taken what is needed, and let go of old ones.
+
+        `profile` is what stands in the store now. The job's hit says what time it is.
+        """
+        kept = self._kept
+        kept.append(kept_of(job, profile))
         oldest = job.hit.received - KEPT_MS
-        while jobs[0].hit.received < oldest:
-            jobs.popleft()
+        while kept[0].received < oldest:
+            kept.popleft()
 
-    def taken(self) -> list[Job]:
-        """Return the jobs of the last seconds, and forget them."""
+    def taken(self) -> list[Kept]:
+        """Return what was kept in the last seconds, and forget it."""
         oldest = self._clock() - KEPT_MS
-        found = [job for job in self._jobs if job.hit.received >= oldest]
-        self._jobs.clear()
+        found = [one for one in self._kept if one.received >= oldest]
+        self._kept.clear()
         return found
