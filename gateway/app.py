@@ -136,6 +136,7 @@ class Gateway:
         self._sites = {site.key: site for site in sites}
         self._keys = Keys(cookie_keys)
         self.telemetry = Telemetry()
+        self._store = store
         self._settings = settings.gateway
         self._defaults = {site.key: site.consent for site in sites}
         limits = Limits(settings.gateway.spool_max_bytes, settings.gateway.spool_free_bytes)
@@ -207,8 +208,8 @@ class Gateway:
 
         return go
 
-    def replay(self, folder: Path, store_takes: Callable[[], bool]) -> Replay:
-        """Return what brings the spool's segments to the store; `store_takes` tells whether that takes writes now."""
+    def replay(self, folder: Path) -> Replay:
+        """Return what brings the spool's segments to the store."""
 
         async def follow(job: Job) -> None:
             clicks = click_jobs(job.hit, [job])
@@ -224,7 +225,7 @@ class Gateway:
             self._sites,
             submit=self.visitors.submit,
             follow=follow,
-            store_takes=store_takes,
+            probe=self._store.probe,
             seal=seal,
             most_age_s=3600 * self._settings.spool_max_age_h,
             telemetry=self.telemetry,

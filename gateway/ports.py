@@ -79,13 +79,16 @@ class Stored:
 
 
 class ProfileStore(Protocol):
-    """The hot path's view of the store; both methods raise StoreUnavailable, after its deadline at the latest."""
+    """The hot path's view of the store; every method raises StoreUnavailable, after its deadline at the latest."""
 
     async def read(self, visitor: VisitorKey, revision: str) -> Stored | None:
         """Return what is stored, or None when its revision equals `revision` ("" equals "no document")."""
 
     async def commit(self, write: Write) -> Committed | Stored:
         """Apply the write if `write.expected` is stored; else change nothing and return what is stored."""
+
+    async def probe(self) -> None:
+        """Return when the store has taken a write that means nothing."""
 
 
 class LogEraser(Protocol):

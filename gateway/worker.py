@@ -25,6 +25,7 @@ from gateway.networks.data import FOLDER, Networks
 from gateway.ports import VisitorKey
 from gateway.settings import Settings
 from gateway.spool.segments import FOLDER as SPOOL
+from gateway.spool.spool import Spool
 from gateway.store.connection import StoreConnection
 from gateway.store.keys import PARTITIONS
 from gateway.store.link import Limits
@@ -38,6 +39,8 @@ SWITCH_S = 0.001
 """How long a thread that prepares new rules keeps a hit waiting each time, a fifth of Python's own default."""
 PRIVACY_WITHIN_S = 10.0
 """How long the store may take for one piece of a visitor's log, which is read beside the hits."""
+LOOK_S = 1.0
+"""How often a worker looks whether the spool has room."""
 WATCH_S = 2.0
 """How often a worker looks whether there is new network data: one stat."""
 
@@ -62,7 +65,7 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     folder = settings.data / SPOOL
     spool = folder if settings.gateway.spool == "on" else None
     gateway = Gateway(settings, sites, orders["cookie_keys"], orders["admin_token"], profiles, rights, spool)
-    replay = gateway.replay(folder, lambda: connection.connected)
+    replay = gateway.replay(folder)
     connection.on_loss = gateway.store_lost
     server = uvicorn.Server(
         uvicorn.Config(
@@ -84,8 +87,9 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     collector = Collector(calm=lambda: not server.server_state.tasks)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await line.say({"ready": True})
-    watching = asyncio.create_task(_watch(networks))
-    replaying = asyncio.create_task(replay.run())
+    beside = [asyncio.create_task(_watch(networks)), asyncio.create_task(replay.run())]
+    if gateway.spool is not None:
+        beside.append(asyncio.create_task(_look(gateway.spool)))
     answering = asyncio.create_task(_answer(line, gateway, networks, connection, collector))
     await asyncio.wait((serving, answering), return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
@@ -95,8 +99,8 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
         if not serving.done():
             os._exit(1)
     answering.cancel()
-    watching.cancel()
-    replaying.cancel()
+    for task in beside:
+        task.cancel()
     connection.on_loss = None
     if gateway.spool is not None:
         await gateway.spool.close()
@@ -113,6 +117,13 @@ async def _watch(networks: Networks) -> None:
                 await asyncio.to_thread(networks.refresh)
         except Exception:
             log.exception("new network data could not be taken; what was in use stays")
+
+
+async def _look(spool: Spool) -> None:
+    """See again and again whether the spool could take a hit, for /ready; a disk that hangs holds up nothing else."""
+    while True:
+        await spool.look()
+        await asyncio.sleep(LOOK_S)
 
 
 async def _answer(
@@ -140,10 +151,7 @@ async def _answer(
                 gateway.forget(VisitorKey(*visitor))
         else:
             networks.report(gateway.telemetry)
-            spool = gateway.spool
-            if spool is not None:
-                await spool.look()
-            trouble = "the spool is off" if spool is None else spool.trouble
+            trouble = "the spool is off" if gateway.spool is None else gateway.spool.trouble
             await line.say({**gateway.report(), "store_connected": connection.connected, "spool_trouble": trouble})
 
 

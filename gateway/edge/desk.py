@@ -266,7 +266,7 @@ class Desk:
                 await asyncio.gather(*map(self.visitors.submit, some))
                 if not all(job.done for job in some):
                     break  # the store is away: the others must not wait for each visitor
-        if not all(job.done for job in jobs):
+        if [job for job in jobs if not job.done]:
             await self.keep(jobs)
         intake.clicks = click_jobs(intake.hit, jobs)  # of what is spooled, the replay makes them
         if intake.clicks:
@@ -313,9 +313,9 @@ class Desk:
     def take_back(self, outcomes: Sequence[tuple[int, str, Outcome]]) -> list[tuple[int, str, Outcome]]:
         """Return the outcomes of a request that is answered 503: the client sends all of it again.
 
-        What another visitor's job in the same batch has stored is counted as late; its retry will be a duplicate.
+        What of another visitor's in the same batch is durable is counted as late; its retry will be a duplicate.
         """
-        if stored := sum(outcome.kind == "stored" for _, _, outcome in outcomes):
+        if stored := sum(outcome.kind in ("stored", "spooled") for _, _, outcome in outcomes):
             self.telemetry.count(("events_late",), stored)
         return [(index, message_id, UNAVAILABLE) for index, message_id, _ in outcomes]
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import orjson
 
 from gateway.envelope import UNAVAILABLE, Site
+from gateway.errors import StoreUnavailable
 from gateway.jobs import Job
 from gateway.ports import Erasure
 from gateway.spool.records import Unreplayable, erasure_in, job_of, set_aside, without_erased
@@ -55,8 +56,8 @@ class StoreAway(Exception):
 class Replay:
     """Replays the segments of a folder. `clock` returns ms since 1970.
 
-    `submit` brings a job to the store, `follow` does what comes after one that was stored; `store_takes` tells whether
-    the store takes writes now. Segments older than `most_age_s` are deleted.
+    `submit` brings a job to the store, `follow` does what comes after one that was stored; `probe` raises
+    StoreUnavailable when the store takes no writes now. Segments older than `most_age_s` are deleted.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each part
@@ -66,7 +67,7 @@ class Replay:
         *,
         submit: Callable[[Job], Awaitable[None]],
         follow: Callable[[Job], Awaitable[None]],
-        store_takes: Callable[[], bool],
+        probe: Callable[[], Awaitable[None]],
         seal: Callable[[], Awaitable[None]],
         most_age_s: float,
         telemetry: Telemetry,
@@ -76,7 +77,7 @@ class Replay:
         self._sites = sites
         self._submit = submit
         self._follow = follow
-        self._store_takes = store_takes
+        self._probe = probe
         self._seal = seal
         self._most_age_s = most_age_s
         self._telemetry = telemetry
@@ -84,6 +85,7 @@ class Replay:
         self._again = asyncio.Event()
         self._unkept: list[bytes] = []
         self._aside: Writer | None = None
+        self._unreadable: set[str] = set()
 
     def look_now(self) -> None:
         """Look at once: the store is back."""
@@ -116,14 +118,15 @@ class Replay:
     async def once(self) -> None:
         """Replay all that waits and that nobody else has locked, as long as the store takes it."""
         try:
-            while self._unkept and self._store_takes():
+            found = await asyncio.to_thread(listed, self._folder)
+            if not found and not self._unkept:
+                return
+            await self._check_store()
+            while self._unkept:
                 await self._chunk(self._unkept[:AT_ONCE])
                 del self._unkept[:AT_ONCE]
-            if self._store_takes():
-                await self._seal()
+            await self._seal()
             for path in await asyncio.to_thread(listed, self._folder):
-                if not self._store_takes():
-                    return
                 claim = await asyncio.to_thread(claimed, path)
                 if claim is not None:
                     with claim:
@@ -134,11 +137,16 @@ class Replay:
     async def _segment(self, claim: Claim) -> None:
         """Replay one segment and delete it; raises StoreAway."""
         if not claim.readable:
-            log.error("%s is not a segment of this version; it is left alone", claim.path)
+            if claim.path.name not in self._unreadable:
+                self._unreadable.add(claim.path.name)
+                log.error("%s is not a segment of this version; it is left alone", claim.path)
             return
         chunk: list[bytes] = []
         for record in claim.records():
             if isinstance(record, Damage):
+                await self._chunk(chunk)
+                claim.note(record.end)
+                chunk = []
                 self._telemetry.count(("spool_damaged", "torn" if record.torn else "damaged"))
                 log.warning("%s: %d bytes hold no whole record", claim.path.name, record.size)
             else:
@@ -164,13 +172,19 @@ class Replay:
             left = [p for p, done in zip(left, await self._tried(left), strict=True) if not done]
             if not left:
                 break
-            if not self._store_takes():
-                raise StoreAway
+            await self._check_store()
             await asyncio.sleep(pause)
             pause *= 2
         for payload in left:
             self._put_aside(payload, "the store answered, but did not take it")
         await asyncio.sleep(min(loop.time() - begun, LONGEST_REST_S))
+
+    async def _check_store(self) -> None:
+        """Raise StoreAway unless the store takes a write: else what is good would be set aside."""
+        try:
+            await self._probe()
+        except StoreUnavailable:
+            raise StoreAway from None
 
     async def _tried(self, payloads: Sequence[bytes]) -> list[bool]:
         """Try each record once; return for each whether it is settled."""

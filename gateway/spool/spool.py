@@ -29,6 +29,8 @@ log = logging.getLogger("tuttu")
 SEGMENT_BYTES = 8_000_000
 SEGMENT_S = 600
 """A segment ends after so long, so that what was erased can be taken out of it."""
+WITHIN_S = 2.0
+"""How long a hit waits for the disk."""
 MOST_QUEUED_BYTES = 64_000_000
 """What may wait for the disk; beyond it the disk cannot keep up."""
 LOOK_EVERY_BYTES = 1_000_000
@@ -65,7 +67,7 @@ class Spool:
         self._clock = clock
         self._buckets = Buckets()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
-        self._queue: list[tuple[Sequence[bytes], asyncio.Future[None]]] = []
+        self._queue: list[tuple[Sequence[bytes], int, asyncio.Future[None]]] = []
         self._queued = 0
         self._writing: asyncio.Task[None] | None = None
         # Only the thread touches these.
@@ -92,7 +94,7 @@ class Spool:
                 payloads += self._payload(job, outcomes, profile)
         try:
             if payloads:
-                await self.put(payloads)
+                await self.put(payloads, sum(outcomes.count(SPOOLED) for _, outcomes in kept))
         except OSError:
             return  # `trouble` says why
         finally:
@@ -117,19 +119,27 @@ class Spool:
         if job.given_up:
             self._telemetry.count(("events_late",), outcomes.count(SPOOLED))
 
-    async def put(self, payloads: Sequence[bytes]) -> None:
-        """Write records; they are on disk when this returns. Raises OSError, SpoolFull among others."""
+    async def put(self, payloads: Sequence[bytes], events: int = 0) -> None:
+        """Write records; they are on disk when this returns. Raises OSError, SpoolFull and TimeoutError among others.
+
+        `events` is how many of them count as late should they get there after a TimeoutError.
+        """
         loop = asyncio.get_running_loop()
         size = sum(map(len, payloads))
         if self._queued + size > MOST_QUEUED_BYTES:
             self._telemetry.count(("spool_failures",))
             raise SpoolFull("the disk cannot keep up")
         future = loop.create_future()
-        self._queue.append((payloads, future))
+        self._queue.append((payloads, events, future))
         self._queued += size
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all(), name="spool")
-        await future
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                await future
+        except TimeoutError:
+            self._failing("the disk does not answer")
+            raise
 
     async def seal(self) -> None:
         """End the segment that is being written, so that it can be replayed."""
@@ -168,7 +178,7 @@ class Spool:
         loop = asyncio.get_running_loop()
         while self._queue:
             batch, self._queue = self._queue, []
-            payloads = [payload for some, _ in batch for payload in some]
+            payloads = [payload for some, _, _ in batch for payload in some]
             error: OSError | None = None
             try:
                 await loop.run_in_executor(self._thread, self._write, payloads)
@@ -180,12 +190,14 @@ class Spool:
             self._queued -= sum(map(len, payloads))
             if error is not None:
                 self._telemetry.count(("spool_failures",))
-            for _, future in batch:
-                if not future.done():
+            for _, events, future in batch:
+                if future.done():
                     if error is None:
-                        future.set_result(None)
-                    else:
-                        future.set_exception(error)
+                        self._telemetry.count(("events_late",), events)
+                elif error is None:
+                    future.set_result(None)
+                else:
+                    future.set_exception(error)
 
     def _write(self, payloads: Sequence[bytes]) -> None:
         now = self._clock()
@@ -238,7 +250,9 @@ class Spool:
     def _failed(self, err: OSError) -> None:
         """Note why nothing is taken. What is open may be broken, so the next write begins another segment."""
         self._close()
-        trouble = str(err) if isinstance(err, SpoolFull) else f"{self.folder}: {err.strerror or err}"
+        self._failing(str(err) if isinstance(err, SpoolFull) else f"{self.folder}: {err.strerror or err}")
+
+    def _failing(self, trouble: str) -> None:
         if trouble != self.trouble:
             self.trouble = trouble
             log.error("the spool takes nothing: %s", trouble)

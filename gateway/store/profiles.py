@@ -34,6 +34,7 @@ class RedisProfiles:
 
     def __init__(self, connection: StoreConnection, *, log_cap: int) -> None:
         self._send = connection.send
+        self._call = connection.call
         self._limits = f"\r\n{_bulk(str(keys.MARKS_LIFETIME_S))}{_bulk(str(log_cap))}".encode()
 
     async def read(self, visitor: VisitorKey, revision: str) -> Stored | None:
@@ -55,6 +56,10 @@ class RedisProfiles:
         if reply == 0:
             return _NOTHING_TRIMMED
         return Committed(reply) if isinstance(reply, int) else Stored(reply[0], reply[1] or b"")
+
+    async def probe(self) -> None:
+        """Return when the store has taken a write that means nothing."""
+        await self._call("SET", keys.PROBE_KEY, "1", "EX", keys.PROBE_LIFETIME_S)
 
 
 def _packed(write: Write, limits: bytes) -> bytes:

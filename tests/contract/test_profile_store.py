@@ -231,9 +231,16 @@ async def test_odd_ids_are_visitors_like_others(subject: Subject) -> None:
         assert await subject.log(visitor) == []
 
 
+async def test_a_probe_leaves_visitors_and_log_alone(subject: Subject) -> None:
+    await subject.profiles.commit(write(entries=[entry(ANNA, 1)]))
+    await subject.profiles.probe()
+    assert await subject.profiles.read(ANNA, "") == Stored(document("1"), b"marks")
+    assert await subject.log(ANNA) == [entry(ANNA, 1)]
+
+
 async def test_a_store_that_is_away_refuses_at_once(subject: Subject) -> None:
     await subject.take_down()
-    for call in (subject.profiles.read(ANNA, ""), subject.profiles.commit(write())):
+    for call in (subject.profiles.read(ANNA, ""), subject.profiles.commit(write()), subject.profiles.probe()):
         with pytest.raises(StoreUnavailable):
             await asyncio.wait_for(call, 0.5)
 

@@ -77,6 +77,10 @@ class FakeStore:
         self.reads += 1
         return None if self._holds(visitor, revision) else self._stored(visitor)
 
+    async def probe(self) -> None:
+        """Return when the store takes writes."""
+        await self._answer()
+
     async def commit(self, write: Write) -> Committed | Stored:
         """Apply the write if `write.expected` is the stored revision; else return what is stored."""
         await self._answer()

@@ -69,7 +69,7 @@ async def running(
         rights_in(store),
         spool,
     )
-    replay = app.replay(spool or Path("/nonexistent"), lambda: not store.down)
+    replay = app.replay(spool or Path("/nonexistent"))
     transport = httpx.ASGITransport(app=app.application)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:
         yield App(app, store, replay, http)
