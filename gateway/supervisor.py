@@ -32,7 +32,7 @@ from gateway.rules_watch import RulesWatch
 from gateway.running_worker import RunningWorker
 from gateway.secrets import Secrets
 from gateway.settings import Settings
-from gateway.store.connection import StoreConnection
+from gateway.store.durability import connection_to
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.keys import PARTITIONS
 from gateway.store.log import RedisLog
@@ -121,7 +121,8 @@ class Supervisor:
             if event.startswith("restarted"):
                 self._own.count(("store_restarts",))
 
-        self._store = EmbeddedStore(self._settings.data / "store", on_event=note)
+        fsync = self._settings.gateway.durability == "disk"
+        self._store = EmbeddedStore(self._settings.data / "store", on_event=note, fsync=fsync)
         await self._store.start()
         stack.push_async_callback(self._store.stop)
         return self._store.url
@@ -135,13 +136,16 @@ class Supervisor:
 
     async def _rights(self, stack: contextlib.AsyncExitStack, url: str, client: Redis) -> Rights:
         """Return the visitors' rights over the store, with the sweep running that finishes erasures."""
-        connection = StoreConnection(url, on_event=log.info)
-        await connection.start()
+        connection = connection_to(url, durability=self._settings.gateway.durability, on_event=log.info)
         stack.push_async_callback(connection.close)
+        await connection.start()
+        if connection.unfit is not None:
+            raise StartupError(f"gateway.durability: {connection.unfit}", hint=connection.unfit.hint)
         profiles = RedisProfiles(connection, log_cap=self._settings.gateway.log_entries // PARTITIONS)
         rights = rights_over(profiles, client)
         finish = merge_finisher(profiles, self._plan_of, self._settings.gateway.store_deadline_ms)
         sweep = Sweep(RedisLog(client), rights.eraser, Ledger(self._settings.data), clock, finish, self._forget)
+        connection.on_loss = sweep.renew_soon
         stack.push_async_callback(_ended, asyncio.create_task(sweep.run()))
         return rights
 
@@ -351,8 +355,8 @@ class Supervisor:
         ready = [w for w in self._workers.values() if w.ready.is_set()]
         if not ready:
             reasons.append("no worker is ready")
-        elif not any(w.store_connected for w in ready):
-            reasons.append("no worker is connected to the store")
+        elif all(w.store_trouble for w in ready):
+            reasons.append(ready[0].store_trouble)
         return Readiness(tuple(reasons), (*self._silent_workers(), *self._rules.notes(), *self._keys.notes()))
 
     def _silent_workers(self) -> list[str]:

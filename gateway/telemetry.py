@@ -30,6 +30,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "links": ("E-mail links that were followed and pixels that were fetched", ("result",)),
     "erasures": ("Visitors erased", ("cause",)),
     "store_failures": ("Store calls that failed or came too late", ()),
+    "store_losses": ("Connections to the store that broke, and servers that took another's place behind one", ()),
     "network_data_loads": ("Sets of network data that a worker took, or refused because they are broken", ("result",)),
     "rules_reloads": ("Rule folders that were read again: good ones went live, bad ones changed nothing", ("result",)),
     "key_reloads": ("New keys in secrets.toml: good ones are in force, bad ones changed nothing", ("result",)),
@@ -40,6 +41,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 GAUGES: dict[str, str] = {
     "cached_profiles": "Profiles in the workers' memory",
     "workers": "Workers that are ready",
+    "store_breaker_open": "Workers whose calls to the store fail at once, because earlier ones came late",
     "network_data": "Sets of network data in use, summed over the workers; each has two at most",
     "network_data_damaged": "Look-ups that found damage in the city list in use",
 }

@@ -25,6 +25,7 @@ from gateway.networks.data import FOLDER, Networks
 from gateway.ports import VisitorKey
 from gateway.settings import Settings
 from gateway.store.connection import StoreConnection
+from gateway.store.durability import connection_to
 from gateway.store.keys import PARTITIONS
 from gateway.store.link import Limits
 from gateway.store.profiles import RedisProfiles
@@ -53,7 +54,9 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     networks.refresh()
     sites = sites_of(settings, orders["secret_keys"], orders["rules"], networks, orders["old_secret_keys"])
     limits = Limits(deadline_s=settings.gateway.store_deadline_ms / 1000)
-    connection = StoreConnection(orders["store"], limits=limits, on_event=log.info)
+    connection = connection_to(
+        orders["store"], durability=settings.gateway.durability, limits=limits, on_event=log.info
+    )
     await connection.start()
     profiles = RedisProfiles(connection, log_cap=settings.gateway.log_entries // PARTITIONS)
     client = Redis.from_url(orders["store"], socket_timeout=PRIVACY_WITHIN_S)
@@ -130,7 +133,8 @@ async def _answer(
                 gateway.forget(VisitorKey(*visitor))
         else:
             networks.report(gateway.telemetry)
-            await line.say({**gateway.report(), "store_connected": connection.connected})
+            connection.report(gateway.telemetry)
+            await line.say({**gateway.report(), "store_trouble": connection.trouble})
 
 
 async def _prepared(message: dict[str, Any], gateway: Gateway, collector: Collector) -> Callable[[], None]:

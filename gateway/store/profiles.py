@@ -34,6 +34,7 @@ class RedisProfiles:
 
     def __init__(self, connection: StoreConnection, *, log_cap: int) -> None:
         self._send = connection.send
+        self._write = connection.write
         self._limits = f"\r\n{_bulk(str(keys.MARKS_LIFETIME_S))}{_bulk(str(log_cap))}".encode()
 
     async def read(self, visitor: VisitorKey, revision: str) -> Stored | None:
@@ -51,7 +52,7 @@ class RedisProfiles:
 
     async def commit(self, write: Write) -> Committed | Stored:
         """Apply the write if `write.expected` is the stored revision; else change nothing and return what is stored."""
-        reply = await self._send(_packed(write, self._limits))
+        reply = await self._write(_packed(write, self._limits))
         if reply == 0:
             return _NOTHING_TRIMMED
         return Committed(reply) if isinstance(reply, int) else Stored(reply[0], reply[1] or b"")
