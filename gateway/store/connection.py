@@ -40,7 +40,7 @@ class StoreConnection:
     `on_event` hears of losses, returns and unexpected refusals, one sentence each. `refusals` counts error replies by
     code, `losses` the connections that broke and the servers that took another's place: then the store may have lost
     writes which it had answered, and `on_loss` is called in the very same moment, before anything else is sent. It
-    must not raise. `usable` is set while a write has a chance.
+    should not raise. `usable` is set while a write has a chance.
     """
 
     def __init__(
@@ -157,10 +157,10 @@ class StoreConnection:
             self._why = f"{error}" or f"no answer within {CONNECT_S:g} s"
         else:
             self.unfit = None
-        self._tell(new=self._link is not None)
+        self._tell()
 
-    def _tell(self, *, new: bool = False) -> None:
-        """Say what has changed: with a new link, or in the one there is."""
+    def _tell(self) -> None:
+        """Say whether a write has a chance, if that has changed."""
         trouble = self.trouble
         if trouble != self._told:
             self._told = trouble
@@ -168,16 +168,17 @@ class StoreConnection:
                 self.usable.clear()
             else:
                 self.usable.set()
-            good = f"connected to the store at {self._address}" if new else "the store takes writes again"
-            self.on_change(trouble or good)
+            self.on_change(trouble or f"connected to the store at {self._address}, and it takes writes")
 
     def _on_lost(self, link: Link) -> None:
         """Forget a link in the very moment of its loss, so that no call goes to a dead one."""
         if self._link is link:
             self._link = None
             self._why = link.why
-            self._lose()
-            self._tell()
+            try:
+                self._lose()
+            finally:
+                self._tell()
 
     def _lose(self) -> None:
         self.losses += 1

@@ -197,7 +197,7 @@ class DurableConnection(StoreConnection):
     def __init__(self, url: str, durability: Durability, *, limits: Limits, on_event: Callable[[str], None]) -> None:
         super().__init__(url, limits=limits, on_event=on_event)
         self._writes = ConfirmedWrites(url, durability, limits=limits, on_event=on_event)
-        self._writes.on_change = lambda _: self._tell()
+        self._writes.on_change = lambda _: None
         self._writes.on_loss = self._lose
         self.write = self._writes.write
 
@@ -213,7 +213,9 @@ class DurableConnection(StoreConnection):
 
     async def start(self) -> None:
         """Try to connect once, and go on in the background whether or not that succeeded."""
-        await asyncio.gather(super().start(), self._writes.start())
+        await self._writes.start()
+        self._writes.on_change = lambda _: self._tell()
+        await super().start()
         self.unfit = self._writes.unfit
 
     async def close(self) -> None:
