@@ -86,7 +86,7 @@ async def measure(servers: dict[Durability, Server], rounds: int, seconds: float
     async with AsyncExitStack() as stack:
         profiles = {}
         for grade in GRADES:
-            connection = connection_to(servers[grade].url, durability=grade, on_event=print)
+            connection = connection_to(servers[grade].url, durability=grade)
             stack.push_async_callback(connection.close)
             await connection.start()
             profiles[grade] = RedisProfiles(connection, log_cap=10_000)

@@ -52,9 +52,10 @@ class StoreConnection:
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._why = self._told = "not started"
+        self._said: set[str] = set()
         self.on_loss: Callable[[], None] = _do_nothing
         self.on_change: Callable[[str], None] = on_event
-        """Hears of each change of `trouble`, in a sentence."""
+        """Hears why writes have no chance, each reason once, and when they have one again."""
         self.usable = asyncio.Event()
         self.unfit: StoreUnfit | None = None
         """Why the server that answered last cannot give what is promised; None if it can, or if none answered."""
@@ -162,13 +163,22 @@ class StoreConnection:
     def _tell(self) -> None:
         """Say whether a write has a chance, if that has changed."""
         trouble = self.trouble
-        if trouble != self._told:
-            self._told = trouble
-            if trouble:
-                self.usable.clear()
-            else:
-                self.usable.set()
+        if trouble == self._told:
+            return
+        self._told = trouble
+        if trouble:
+            self.usable.clear()
+        else:
+            self.usable.set()
+            self._said.clear()
+        # A server that is away may fail each try in another way; every way is said once.
+        if trouble not in self._said:
+            self._said.add(trouble)
             self.on_change(trouble or f"connected to the store at {self._address}, and it takes writes")
+
+    def _link_changed(self) -> None:
+        if self._link is not None:  # else it is just being tried
+            self._tell()
 
     def _on_lost(self, link: Link) -> None:
         """Forget a link in the very moment of its loss, so that no call goes to a dead one."""
@@ -194,7 +204,7 @@ class StoreConnection:
                 refusals=self.refusals,
                 on_event=self._on_event,
                 on_lost=self._on_lost,
-                on_change=self._tell,
+                on_change=self._link_changed,
             )
 
         async with asyncio.timeout(CONNECT_S):

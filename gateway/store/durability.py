@@ -56,6 +56,9 @@ class ConfirmedWrites(StoreConnection):
         self._next: list[_Waiting] = []
         self._working: asyncio.Task[None] | None = None
         self._unconfirmed = ""
+        self._closed = False
+        self.on_told: Callable[[], None] = lambda: None
+        """Called after everything that may have changed `trouble`."""
 
     @property
     def trouble(self) -> str:
@@ -64,11 +67,11 @@ class ConfirmedWrites(StoreConnection):
 
     async def close(self) -> None:
         """Close the connection; writes under way fail."""
+        self._closed = True
+        await super().close()
         if self._working is not None:
-            self._working.cancel()
             await asyncio.wait([self._working])
         self._fail(self._next, "the gateway closed the connection")
-        await super().close()
 
     def _gather(self, payload: bytes) -> asyncio.Future[Any]:
         """Take a write for the next group; raise StoreUnavailable at once when that is futile."""
@@ -90,7 +93,7 @@ class ConfirmedWrites(StoreConnection):
 
     async def _write_groups(self) -> None:
         """Write group after group until nothing is left; while there are no confirmations, ask for one."""
-        while self._next or self._unconfirmed:
+        while not self._closed and (self._next or self._unconfirmed):
             if self._unconfirmed:
                 await self._ask_again()
             else:
@@ -144,6 +147,10 @@ class ConfirmedWrites(StoreConnection):
         self._set_unconfirmed(why)
         if why:
             await asyncio.sleep(self._patience_ms / 1000)
+
+    def _tell(self) -> None:
+        super()._tell()
+        self.on_told()
 
     def _set_unconfirmed(self, why: str) -> None:
         self._unconfirmed = why
@@ -214,7 +221,7 @@ class DurableConnection(StoreConnection):
     async def start(self) -> None:
         """Try to connect once, and go on in the background whether or not that succeeded."""
         await self._writes.start()
-        self._writes.on_change = lambda _: self._tell()
+        self._writes.on_told = self._tell
         await super().start()
         self.unfit = self._writes.unfit
 

@@ -11,6 +11,7 @@ them together. A key's tag is what stands between its first two braces, so brace
     {p17}:merging                the visitors whose merges were begun and not seen to be over, as
                                  `<site>:<kind>:<id>|<moment of the alias, ms>`; no lifetime, the sweep settles them
     {p17}:report:<name>          the report of a deletion, one JSON document
+    {p0}:probe                   nothing, for a second: by writing it the gateway asks whether writes work again
 """
 
 from __future__ import annotations

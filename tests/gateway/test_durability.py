@@ -127,6 +127,18 @@ async def test_a_group_goes_on_without_those_who_gave_up(tmp_path: Path) -> None
             assert missing(primary, set(range(20))) == set(range(10, 20, 2))
 
 
+async def test_closing_leaves_nobody_waiting(tmp_path: Path) -> None:
+    with primary_and_replica(tmp_path) as (primary, replica):
+        async with connected(primary.url, "replica") as (_, profiles):
+            replica.signal(signal.SIGSTOP)
+            under_way = [asyncio.ensure_future(profiles.commit(write(n))) for n in range(5)]
+            await asyncio.sleep(0.02)
+            waiting = [asyncio.ensure_future(profiles.commit(write(n))) for n in range(5)]
+            await asyncio.sleep(0.02)
+        outcomes = await asyncio.gather(*under_way, *waiting, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {StoreUnavailable}
+
+
 async def acknowledged(primary: Server, durability: Durability, most: int, size: int = 0) -> set[int]:
     """Write from eight sides, kill the primary amid that, and return what was acknowledged."""
     answered: set[int] = set()

@@ -103,7 +103,7 @@ def test_a_gateway_lives_over_every_kind_of_bad_store_and_takes_the_good_one(
             ("silent", "did not answer within"),
             ("garbage", "what it sent is no answer"),
             ("loading", "loading its data"),
-            ("refusing", "closed the connection"),
+            ("refusing", "connection to the store broke"),
         ):
             pretender.become(manner)
             eventually(lambda reason=reason: reason in reasons(), 10)
