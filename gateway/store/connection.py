@@ -7,6 +7,7 @@ made them decides between the spool and a 503. For anything but the hot path use
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import ssl
 from collections import Counter
@@ -18,6 +19,8 @@ from gateway.store.address import Address, parse_address
 from gateway.store.link import Limits, Link
 from gateway.store.scripts import SOURCES
 from gateway.telemetry import Telemetry
+
+log = logging.getLogger("tuttu")
 
 CONNECT_S = 2.0
 FIRST_WAIT_S = 0.05
@@ -39,8 +42,8 @@ class StoreConnection:
 
     `on_event` hears of losses, returns and unexpected refusals, one sentence each. `refusals` counts error replies by
     code, `losses` the connections that broke and the servers that took another's place: then the store may have lost
-    writes which it had answered, and `on_loss` is called in the very same moment, before anything else is sent. It
-    should not raise. `usable` is set while a write has a chance.
+    writes which it had answered, and `on_loss` is called in the very same moment, before anything else is sent.
+    `usable` is set while a write has a chance.
     """
 
     def __init__(
@@ -142,13 +145,13 @@ class StoreConnection:
             try:
                 if self.run_id:
                     await self._ask_who(link)
+                if known != (self.run_id, self.replication_id):
+                    self._lose()
                 await self._check(link)
             except StoreUnfit as error:
                 link.abort(f"{error}")
             except StoreUnavailable:
                 continue  # whoever wants something from the store learns of it too
-            if known != (self.run_id, self.replication_id):
-                self._lose()
 
     async def _try_to_connect(self) -> None:
         try:
@@ -185,14 +188,16 @@ class StoreConnection:
         if self._link is link:
             self._link = None
             self._why = link.why
-            try:
-                self._lose()
-            finally:
-                self._tell()
+            self._lose()
+            self._tell()
 
     def _lose(self) -> None:
         self.losses += 1
-        self.on_loss()
+        try:
+            self.on_loss()
+        except Exception:
+            # Callers wait for this moment too, and the way back begins here.
+            log.exception("a loss of the store could not be dealt with")
 
     async def _connect(self) -> Link:
         loop = asyncio.get_running_loop()

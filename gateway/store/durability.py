@@ -57,6 +57,7 @@ class ConfirmedWrites(StoreConnection):
         self._working: asyncio.Task[None] | None = None
         self._unconfirmed = ""
         self._closed = False
+        self._asked: Link | None = None
         self.on_told: Callable[[], None] = lambda: None
         """Called after everything that may have changed `trouble`."""
 
@@ -103,6 +104,7 @@ class ConfirmedWrites(StoreConnection):
                     await self._write_group(waiting)
 
     async def _write_group(self, group: Sequence[_Waiting]) -> None:
+        link = self._link
         replies = [self._sent(payload) for payload, _ in group]
         try:
             why = await self._confirmation()
@@ -113,6 +115,8 @@ class ConfirmedWrites(StoreConnection):
         except StoreUnavailable as error:
             why = str(error)
         else:
+            if self._link is not link:  # a new connection confirms nothing of what an old one wrote
+                why = why or "the connection to the store broke"
             self._set_unconfirmed(why)
         await asyncio.wait(replies)
         if why:
@@ -132,6 +136,8 @@ class ConfirmedWrites(StoreConnection):
 
     async def _confirmation(self) -> str:
         """Return why what was written on this connection is not confirmed, "" if it is; raise StoreUnavailable."""
+        if not self._confirm:
+            return ""
         reply = await self.call(*self._confirm)
         if (reply[0] if isinstance(reply, list) else reply) >= 1:
             return ""
@@ -165,8 +171,11 @@ class ConfirmedWrites(StoreConnection):
     # -- whether the server is fit -------------------------------------------------------------------------------
 
     async def _check(self, link: Link) -> None:
+        if link is self._asked:  # confirmations tell all that can change on this link
+            return
         if self._durability == "replica":
             await self._allowed(link, ("WAIT", 0, 0), "Let the gateway's account use WAIT.")
+            self._asked = link
             return
         try:
             found = await link.call("CONFIG", "GET", "*append*")
@@ -181,6 +190,7 @@ class ConfirmedWrites(StoreConnection):
         self._confirm = () if settings else ("WAITAOF", 1, 0, self._patience_ms)
         if self._confirm:
             await self._allowed(link, ("WAITAOF", 1, 0, 1), _HINT)
+            self._asked = link
 
     @staticmethod
     async def _allowed(link: Link, command: tuple[str | int, ...], hint: str) -> None:

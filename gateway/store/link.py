@@ -141,14 +141,12 @@ class Link(asyncio.Protocol):
         """Fail every call under way: whether the store applied it is not known."""
         self._timer.cancel()
         self.why = self.why or (f"{exc}" if exc else "the store closed the connection")
-        try:
-            self._on_lost(self)
-        finally:
-            self._capacity = 0
-            self._outgoing.clear()
-            while self._slots:
-                self._fail(self._slots.popleft()[0], f"the connection to the store broke: {self.why}")
-            self.lost.set_result(self.why)
+        self._on_lost(self)
+        self._capacity = 0
+        self._outgoing.clear()
+        while self._slots:
+            self._fail(self._slots.popleft()[0], f"the connection to the store broke: {self.why}")
+        self.lost.set_result(self.why)
 
     def data_received(self, data: bytes) -> None:
         """Give each reply to the call at the head of the queue."""

@@ -188,13 +188,13 @@ async def test_a_loss_is_told_in_its_moment_and_closing_is_none(server: Embedded
 
 async def test_a_hook_that_raises_does_not_leave_callers_waiting(server: EmbeddedStore) -> None:
     async with connected(server.url) as connection:
-        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         connection.on_loss = lambda: 1 / 0
         waiting = connection.call("BLPOP", "nothing", 30)
         await asyncio.sleep(0.05)
         os.kill(server.pid, signal.SIGKILL)
         with pytest.raises(StoreUnavailable):
             await waiting
+        await usable(connection)
 
 
 async def test_a_server_that_took_anothers_place_behind_a_connection_is_a_loss(
