@@ -24,7 +24,7 @@ log = logging.getLogger("tuttu")
 
 PAUSE_S = 2.0
 FRESH_MS = 600_000
-"""How far back the ledger is trusted over the store when the sweep begins: a power cut takes the store's last 2 s."""
+"""How far back the ledger is trusted over the store at the start and after a loss: a power cut takes its last 2 s."""
 COMPACT_EVERY_S = 86_400
 MERGING_MS = 60_000
 """A merge takes milliseconds; one that was begun longer ago waits for a hit that may never come."""
@@ -61,22 +61,30 @@ class Sweep:
         self._ledger = ledger
         self._clock = clock
         self._finish_merge = finish_merge
+        self._renew = True
+
+    def renew_soon(self) -> None:
+        """Let the next round erase again what the store may have lost: a replica that was promoted lags behind."""
+        self._renew = True
 
     async def run(self) -> None:
         """Sweep again and again until cancelled; a store or a disk that is away is tried again later."""
         loop = asyncio.get_running_loop()
-        again, compact_at = True, loop.time()
+        compact_at, waiting = loop.time(), False
         while True:
             try:
-                if again:
-                    await self.renew()
-                    again = False
+                await self._renew_if_lost()
                 await self.once()
+                if waiting:
+                    waiting = False
+                    log.info("erased visitors' log entries wait no longer")
                 if loop.time() >= compact_at:
                     compact_at = loop.time() + COMPACT_EVERY_S
                     await asyncio.to_thread(self._ledger.compact, self._clock())
             except (RedisError, OSError, StoreUnavailable) as err:
-                log.warning("erased visitors' log entries wait: %s", err)
+                if not waiting:
+                    log.warning("erased visitors' log entries wait: %s", err)
+                waiting = True
             except Exception:
                 # Nothing that was foreseen, but the sweep must not end for good; the notes stay.
                 log.exception("the sweep of erasures failed")
@@ -119,9 +127,20 @@ class Sweep:
             if merge.at + MERGING_MS <= self._clock():
                 await self._finish_merge(merge.visitor)
 
+    async def _renew_if_lost(self) -> None:
+        if self._renew:
+            self._renew = False  # first, for the store may be lost again meanwhile
+            try:
+                await self.renew()
+            except BaseException:
+                self._renew = True
+                raise
+
     async def renew(self) -> None:
         """Erase again what the ledger holds and the store has lost."""
-        since = self._clock() - FRESH_MS
-        for line in await asyncio.to_thread(self._ledger.read):
+        lines = await asyncio.to_thread(self._ledger.read)
+        # Counted from the newest line: the store, or the gateway, may have been away for longer.
+        since = min([self._clock(), max((line.at for line in lines), default=0)]) - FRESH_MS
+        for line in lines:
             if line.at > since:
                 await self._eraser.renew(line.erasure)

@@ -9,6 +9,7 @@ GatewayError
 ├── BadContentEncoding  415  bad_content_encoding
 ├── RateLimited         429  rate_limited, with Retry-After
 ├── StoreUnavailable    503  unavailable, with Retry-After
+│   └── StoreUnfit      it answers, but cannot give the durability that is set
 ├── KeysRefused         a change of keys that would lose visitors or keys; a command tells it
 └── StartupError        the process cannot start; the message says what to do
 """
@@ -81,6 +82,10 @@ class StoreUnavailable(GatewayError):
 
     status = 503
     code = "unavailable"
+
+
+class StoreUnfit(StoreUnavailable):
+    """The store answers, but cannot give the durability that is set; the hint says what to set there."""
 
 
 class Internal(GatewayError):

@@ -22,9 +22,10 @@ class RunningWorker:
     ready: asyncio.Event
     reported: asyncio.Event
     snapshot: dict[str, object] | None = None
-    store_connected: bool = False
     spool_trouble: str = ""
     """Why the worker's spool takes nothing, "" when it does."""
+    store_trouble: str = "the worker has not said yet whether the store takes its writes"
+    """Why the store takes no writes of this worker now, one sentence; "" while it does."""
     owed: int = 0
     """Reports that it was asked for and has not given yet."""
     heard: float = 0.0
@@ -51,7 +52,7 @@ class RunningWorker:
             self.prepared, self.refused = message["prepared"], message.get("error", "")
         else:
             self.snapshot = {"counters": message["counters"], "gauges": message["gauges"]}
-            self.store_connected = bool(message["store_connected"])
+            self.store_trouble = str(message["store_trouble"])
             self.spool_trouble = str(message["spool_trouble"])
             self.owed = max(0, self.owed - 1)
             self.reported.set()

@@ -11,10 +11,10 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from gateway.errors import StartupError
 from personalize.link_targets import BadTarget, normal_target
@@ -34,6 +34,8 @@ CONSENT_CATEGORIES: Mapping[str, tuple[str, ...]] = {
 """What the usual categories stand for: those of OneTrust, Cookiebot, CookieConsent, Segment and Ketch."""
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
+Durability = Literal["store", "replica", "disk"]
+
 _DEMO_ORIGINS = ("http://localhost:*", "http://127.0.0.1:*")
 
 
@@ -50,7 +52,8 @@ class GatewaySettings(BaseModel):
     workers: int = Field(default=1, ge=1, le=128)
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks whose X-Forwarded-For is believed."""
-    durability: Literal["store"] = "store"
+    durability: Durability = "store"
+    """Who has an accepted hit: the store's process, a replica of it too, or its disk too."""
     store_deadline_ms: int = Field(default=1000, ge=10, le=30_000)
     """How long a hit waits for the store before it is answered 503."""
     decide_deadline_ms: int = Field(default=50, ge=5, le=10_000)
@@ -232,6 +235,15 @@ class Settings(BaseModel):
     """Address of the store; "" starts the embedded one."""
     demo: bool = False
     """Whether the one site is the built-in demo, whose pages are served at /demo/."""
+
+    @model_validator(mode="after")
+    def _has_replica(self) -> Self:
+        if self.gateway.durability == "replica" and not self.redis:
+            raise ValueError(
+                "gateway.durability: the embedded store has no replica; name a store that has one with --redis, "
+                'or write "disk"'
+            )
+        return self
 
     @field_validator("site")
     @classmethod

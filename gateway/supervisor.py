@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -36,7 +37,7 @@ from gateway.settings import Settings
 from gateway.spool.replay import erase_what_waits
 from gateway.spool.segments import FOLDER as SPOOL
 from gateway.spool.segments import measured
-from gateway.store.connection import StoreConnection
+from gateway.store.durability import connection_to
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.keys import PARTITIONS
 from gateway.store.log import RedisLog
@@ -125,7 +126,8 @@ class Supervisor:
             if event.startswith("restarted"):
                 self._own.count(("store_restarts",))
 
-        self._store = EmbeddedStore(self._settings.data / "store", on_event=note)
+        fsync = self._settings.gateway.durability == "disk"
+        self._store = EmbeddedStore(self._settings.data / "store", on_event=note, fsync=fsync)
         await self._store.start()
         stack.push_async_callback(self._store.stop)
         return self._store.url
@@ -139,9 +141,11 @@ class Supervisor:
 
     async def _rights(self, stack: contextlib.AsyncExitStack, url: str, client: Redis) -> Rights:
         """Return the visitors' rights over the store, with the sweep running that finishes erasures."""
-        connection = StoreConnection(url, on_event=log.info)
-        await connection.start()
+        connection = connection_to(url, durability=self._settings.gateway.durability, on_event=log.info)
         stack.push_async_callback(connection.close)
+        await connection.start()
+        if connection.unfit is not None:
+            raise StartupError(f"gateway.durability: {connection.unfit}", hint=connection.unfit.hint)
         profiles = RedisProfiles(connection, log_cap=self._settings.gateway.log_entries // PARTITIONS)
         rights = rights_over(profiles, client)
         finish = merge_finisher(profiles, self._plan_of, self._settings.gateway.store_deadline_ms)
@@ -149,6 +153,7 @@ class Supervisor:
         sweep = Sweep(
             RedisLog(client), rights.eraser, Ledger(self._settings.data), clock, finish, self._forget, waiting
         )
+        connection.on_loss = sweep.renew_soon
         stack.push_async_callback(_ended, asyncio.create_task(sweep.run()))
         return rights
 
@@ -359,12 +364,11 @@ class Supervisor:
         ready = [w for w in self._workers.values() if w.ready.is_set()]
         if not ready:
             reasons.append("no worker is ready")
-        away = [w for w in ready if not w.store_connected]
+        away = [w for w in ready if w.store_trouble]
         if ready and len(away) == len(ready) and all(w.spool_trouble for w in ready):
-            reasons.append(f"no worker is connected to the store, and {ready[0].spool_trouble}")
+            reasons.append(f"{ready[0].store_trouble}; {ready[0].spool_trouble}")
         return Readiness(
-            tuple(reasons),
-            (*_spooling(away), *self._silent_workers(), *self._rules.notes(), *self._keys.notes()),
+            tuple(reasons), (*_spooling(away), *self._silent_workers(), *self._rules.notes(), *self._keys.notes())
         )
 
     def _silent_workers(self) -> list[str]:
@@ -379,12 +383,9 @@ class Supervisor:
 
 
 def _spooling(away: Sequence[RunningWorker]) -> list[str]:
-    """Return what there is to know of the spool, for workers that are not connected to the store."""
-    troubles = {worker.spool_trouble for worker in away}
-    if not away:
-        return []
-    where = f"{len(away)} of the workers are not connected to the store"
-    return [f"{where}; {trouble or 'hits go to the spool'}" for trouble in sorted(troubles)]
+    """Return what becomes of the hits of workers whose writes the store does not take, one sentence for each case."""
+    cases = Counter((w.store_trouble, w.spool_trouble or "hits go to the spool") for w in away)
+    return [f"{number} of the workers: {store}; {spool}" for (store, spool), number in sorted(cases.items())]
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

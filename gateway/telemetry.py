@@ -39,6 +39,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "spool_expired": ("Spooled records that were deleted for their age", ()),
     "resent": ("Events that the store had taken, and that were sent again because it may have lost them", ()),
     "store_failures": ("Store calls that failed or came too late", ()),
+    "store_losses": ("Connections to the store that broke, and servers that took another's place behind one", ()),
     "network_data_loads": ("Sets of network data that a worker took, or refused because they are broken", ("result",)),
     "rules_reloads": ("Rule folders that were read again: good ones went live, bad ones changed nothing", ("result",)),
     "key_reloads": ("New keys in secrets.toml: good ones are in force, bad ones changed nothing", ("result",)),
@@ -52,6 +53,7 @@ GAUGES: dict[str, str] = {
     "spool_bytes": "What waits in the spool, on disk",
     "spool_oldest_seconds": "How long the oldest of it has waited",
     "spool_aside_bytes": "What was set aside, on disk",
+    "store_breaker_open": "Workers whose calls to the store fail at once, because earlier ones came late",
     "network_data": "Sets of network data in use, summed over the workers; each has two at most",
     "network_data_damaged": "Look-ups that found damage in the city list in use",
 }

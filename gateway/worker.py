@@ -27,6 +27,7 @@ from gateway.settings import Settings
 from gateway.spool.segments import FOLDER as SPOOL
 from gateway.spool.spool import Spool
 from gateway.store.connection import StoreConnection
+from gateway.store.durability import connection_to
 from gateway.store.keys import PARTITIONS
 from gateway.store.link import Limits
 from gateway.store.profiles import RedisProfiles
@@ -57,7 +58,9 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     networks.refresh()
     sites = sites_of(settings, orders["secret_keys"], orders["rules"], networks, orders["old_secret_keys"])
     limits = Limits(deadline_s=settings.gateway.store_deadline_ms / 1000)
-    connection = StoreConnection(orders["store"], limits=limits, on_event=log.info)
+    connection = connection_to(
+        orders["store"], durability=settings.gateway.durability, limits=limits, on_event=log.info
+    )
     await connection.start()
     profiles = RedisProfiles(connection, log_cap=settings.gateway.log_entries // PARTITIONS)
     client = Redis.from_url(orders["store"], socket_timeout=PRIVACY_WITHIN_S)
@@ -101,7 +104,6 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     answering.cancel()
     for task in beside:
         task.cancel()
-    connection.on_loss = None
     if gateway.spool is not None:
         await gateway.spool.close()
     await client.aclose()
@@ -151,8 +153,10 @@ async def _answer(
                 gateway.forget(VisitorKey(*visitor))
         else:
             networks.report(gateway.telemetry)
-            trouble = "the spool is off" if gateway.spool is None else gateway.spool.trouble
-            await line.say({**gateway.report(), "store_connected": connection.connected, "spool_trouble": trouble})
+            connection.report(gateway.telemetry)
+            spool_trouble = "the spool is off" if gateway.spool is None else gateway.spool.trouble
+            said = {"store_trouble": connection.trouble, "spool_trouble": spool_trouble}
+            await line.say({**gateway.report(), **said})
 
 
 async def _prepared(message: dict[str, Any], gateway: Gateway, collector: Collector) -> Callable[[], None]:

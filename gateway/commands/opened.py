@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from gateway.errors import GatewayError, StartupError
 from gateway.settings import Settings, load_settings
 from gateway.store.address import parse_address
-from gateway.store.connection import StoreConnection
+from gateway.store.durability import connection_to
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.profiles import RedisProfiles
 
@@ -61,7 +61,8 @@ async def opened_store(settings: Settings, *, make: bool = False) -> AsyncIterat
                     hint="Name the gateway's folder with --data DIR, or the store with --redis URL.",
                 )
             # A gateway that runs owns its store, and this only uses it; else it is started here and ended again.
-            embedded = EmbeddedStore(folder, on_event=lambda event: say(f"embedded store: {event}"))
+            fsync = settings.gateway.durability == "disk"
+            embedded = EmbeddedStore(folder, on_event=lambda event: say(f"embedded store: {event}"), fsync=fsync)
             await embedded.start()
             stack.push_async_callback(embedded.stop)
             url = embedded.url
@@ -71,9 +72,11 @@ async def opened_store(settings: Settings, *, make: bool = False) -> AsyncIterat
             await client.ping()
         except (RedisError, OSError) as err:
             raise StartupError(f"No store answers at {parse_address(url)}: {err}", hint="Is it running?") from err
-        connection = StoreConnection(url)
+        connection = connection_to(url, durability=settings.gateway.durability)
         stack.push_async_callback(connection.close)
         await connection.start()
+        if connection.unfit is not None:
+            raise StartupError(f"gateway.durability: {connection.unfit}", hint=connection.unfit.hint)
         yield Opened(RedisProfiles(connection, log_cap=settings.gateway.log_entries), client)
 
 

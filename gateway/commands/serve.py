@@ -51,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
         _say_what_is_there(settings)
         asyncio.run(Supervisor(settings, secrets, rules).run())
     except (StartupError, RulesError) as err:
-        print(err, file=sys.stderr)  # noqa: T201 - a command speaks to its user
+        hint = err.hint if isinstance(err, StartupError) else ""
+        print(err, hint, sep="\n" if hint else "", file=sys.stderr)  # noqa: T201 - a command speaks to its user
         return 1
     return 0
 

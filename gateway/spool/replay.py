@@ -10,7 +10,6 @@ Any worker may replay any segment that nobody has locked: those of the dead are 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -40,7 +39,7 @@ from gateway.telemetry import Telemetry
 
 log = logging.getLogger("tuttu")
 
-LOOK_S = 2.0
+LOOK_S = 1.0
 AT_ONCE = 16
 """Jobs that are on their way to the store together."""
 TRIES = 5
@@ -82,14 +81,9 @@ class Replay:
         self._most_age_s = most_age_s
         self._telemetry = telemetry
         self._clock = clock
-        self._again = asyncio.Event()
         self._unkept: list[bytes] = []
         self._aside: Writer | None = None
         self._unreadable: set[str] = set()
-
-    def look_now(self) -> None:
-        """Look at once: the store is back."""
-        self._again.set()
 
     def remember(self, payloads: Sequence[bytes]) -> None:
         """Replay records that could not be written to disk, from memory."""
@@ -111,9 +105,7 @@ class Replay:
                 log.warning("the spool waits: %s", err)
             except Exception:
                 log.exception("the replay failed; it is tried again")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._again.wait(), LOOK_S)
-            self._again.clear()
+            await asyncio.sleep(LOOK_S)
 
     async def once(self) -> None:
         """Replay all that waits and that nobody else has locked, as long as the store takes it."""

@@ -52,16 +52,22 @@ class EmbeddedStore:
     """The store server of one data folder; `folder` is the server's own folder and holds all that it writes.
 
     `on_event` hears of every restart (a sentence that begins with "restarted") and of what hinders one. `engines` are
-    the server programs to choose from; the default is what this machine has. Start it from a thread that lives as
-    long as the gateway.
+    the server programs to choose from; the default is what this machine has. With `fsync` the server answers a write
+    only when its disk has it. Start it from a thread that lives as long as the gateway.
     """
 
     def __init__(
-        self, folder: Path, *, on_event: Callable[[str], None], engines: Sequence[Engine] | None = None
+        self,
+        folder: Path,
+        *,
+        on_event: Callable[[str], None],
+        engines: Sequence[Engine] | None = None,
+        fsync: bool = False,
     ) -> None:
         self._folder = StoreFolder(folder)
         self._on_event = on_event
         self._engines = engines
+        self._fsync = fsync
         self._owner_lock: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -112,6 +118,8 @@ class EmbeddedStore:
             if server is not None and server.loading:
                 heard = clock()
             elif server is not None and (not self._is_left_behind() or clock() - begun > GRACE_S):
+                if self._fsync and self._child is None:
+                    await self._set_fsync()
                 return server.pid
             await asyncio.sleep(POLL_S)
         raise StartupError(
@@ -153,7 +161,7 @@ class EmbeddedStore:
             "daemonize": "no",
             "databases": "1",
             "appendonly": "yes",
-            "appendfsync": "everysec",
+            "appendfsync": "always" if self._fsync else "everysec",
             "save": "",
             "maxmemory-policy": "noeviction",
         }
@@ -177,15 +185,8 @@ class EmbeddedStore:
 
     async def _ask(self) -> _Server | None:
         """Return what the server says about itself, or None when none answers or it serves another folder."""
-        client = Redis(
-            unix_socket_path=str(self._folder.socket()),
-            socket_timeout=1,
-            socket_connect_timeout=1,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-        )
         try:
-            async with client:
+            async with self._client() as client:
                 process = await client.info("server")
                 loading = await client.info("persistence")
                 directory = await client.config_get("dir")
@@ -195,6 +196,23 @@ class EmbeddedStore:
             return None
         return _Server(int(process["process_id"]), bool(loading["loading"]))
 
+    def _client(self) -> Redis:
+        return Redis(
+            unix_socket_path=str(self._folder.socket()),
+            socket_timeout=1,
+            socket_connect_timeout=1,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+        )
+
+    async def _set_fsync(self) -> None:
+        """Let a server that another gateway started, perhaps by other settings, write as ours would."""
+        try:
+            async with self._client() as client:
+                await client.config_set("appendfsync", "always")
+        except RedisError as error:
+            self._on_event(f"cannot set appendfsync: {error}")
+
     # -- watching ------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
@@ -203,13 +221,13 @@ class EmbeddedStore:
         pause, since = LOOK_S, clock()
         trouble = ""
         while True:
-            why = await self._end_of_server()
-            if clock() - since > LONGEST_PAUSE_S:
-                pause = LOOK_S
-            else:
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_S)
             try:
+                why = await self._end_of_server()
+                if clock() - since > LONGEST_PAUSE_S:
+                    pause = LOOK_S
+                else:
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE_S)
                 pid = await self._bring_up()
             except (StartupError, OSError) as error:
                 if trouble != str(error):

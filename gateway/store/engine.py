@@ -86,6 +86,8 @@ def choose_engine(folder: Path, engines: Sequence[Engine]) -> Engine:
     if not fitting:
         raise _no_engine(folder, engines, written)
     chosen = fitting[0]
+    if written is not None and (written.family, written.version) == (chosen.family, chosen.version):
+        return chosen  # nothing to write, so a full disk does not keep the store from coming up again
     # Recorded before it runs: from its first moment it may write what an older engine cannot read.
     draft = record.with_suffix(".new")
     draft.write_text(json.dumps({"engine": chosen.family, "version": "{}.{}".format(*chosen.version)}) + "\n", "utf-8")

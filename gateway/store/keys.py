@@ -11,7 +11,7 @@ them together. A key's tag is what stands between its first two braces, so brace
     {p17}:merging                the visitors whose merges were begun and not seen to be over, as
                                  `<site>:<kind>:<id>|<moment of the alias, ms>`; no lifetime, the sweep settles them
     {p17}:report:<name>          the report of a deletion, one JSON document
-    {p0}:probe                   what is written to see whether the store takes writes
+    {p0}:probe                   nothing, for a second: by writing it the gateway asks whether writes work again
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ MARKS_LIFETIME_S = 48 * 3_600
 TOMBSTONE_LIFETIME_S = 5 * 366 * 86_400
 """Five years, each taken as a leap year: as old as an event may be that is replayed under a secret key."""
 PROBE_KEY = "{p0}:probe"
-PROBE_LIFETIME_S = 60
 REPORT_LIFETIME_S = 400 * 86_400
 
 

@@ -1,7 +1,8 @@
 """One connection to the store, from its first byte to its loss. It does not reconnect; StoreConnection does.
 
 All calls of one loop tick leave in one write, and replies answer calls strictly in order. A call that waited too long
-fails, but its slot in the queue stays: a late reply finds its own slot and can never answer another call.
+fails, but its slot in the queue stays: a late reply finds its own slot and can never answer another call. Once a call
+came late, further ones fail at once until the store answers in time again, see breaker.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, cast
 import hiredis
 
 from gateway.errors import StoreUnavailable
+from gateway.store.breaker import PROBE, Breaker
 from gateway.store.scripts import SOURCES
 
 Slot = tuple[asyncio.Future[Any], bytes, float]
@@ -57,7 +59,8 @@ def _packed(*parts: bytes | int | str) -> bytes:
 class Link(asyncio.Protocol):
     """A connection's protocol: packs the calls of a tick into one write and hands each reply to its caller.
 
-    `refusals` counts error replies by their code; `on_event` hears of those that point at a fault of ours.
+    `refusals` counts error replies by their code; `on_event` hears of those that point at a fault of ours, `on_change`
+    when `trouble` has another value.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Link(asyncio.Protocol):
         refusals: Counter[str],
         on_event: Callable[[str], None],
         on_lost: Callable[[Link], None],
+        on_change: Callable[[], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader(notEnoughData=_NOTHING_YET)
@@ -77,13 +81,27 @@ class Link(asyncio.Protocol):
         self._stalled = False
         self._limits = limits
         self._capacity = limits.capacity
+        self._breaker = Breaker(limits.deadline_s, self._breaker_changed)
+        self._probe: asyncio.Future[Any] | None = None
         self._period = limits.deadline_s / 10
         self._refusals = refusals
         self._on_event = on_event
         self._on_lost = on_lost
-        self._why = ""
+        self._on_change = on_change
+        self.why = ""
+        """Why the connection is gone."""
         self.lost: asyncio.Future[str] = self._loop.create_future()
         """Done, with the reason, once the connection is gone; `on_lost` hears of it in the very same moment."""
+
+    @property
+    def answering(self) -> bool:
+        """Whether calls go out; else they fail at once, because earlier ones came late."""
+        return not self._breaker.open
+
+    @property
+    def trouble(self) -> str:
+        """Why a write has no chance now; "" while it has one."""
+        return self._breaker.why
 
     def call(self, *parts: bytes | int | str) -> asyncio.Future[Any]:
         """Send one command and return the future of its reply; see `send`."""
@@ -92,10 +110,15 @@ class Link(asyncio.Protocol):
     def send(self, payload: bytes) -> asyncio.Future[Any]:
         """Send one packed command with the others of this tick; its future fails only with StoreUnavailable."""
         if len(self._slots) >= self._capacity:
-            raise StoreUnavailable("the store is too slow: too many calls are waiting for it")
+            raise StoreUnavailable(self._why_not())
         future = self._loop.create_future()
         self._push(future, payload, payload)
         return future
+
+    def _why_not(self) -> str:
+        if self.lost.done():
+            return f"the connection to the store broke: {self.why}"
+        return self._breaker.why if self._breaker.open else "the store is too slow: too many calls are waiting for it"
 
     def _push(self, future: asyncio.Future[Any], payload: bytes, kept: bytes) -> None:
         if not self._outgoing:
@@ -106,7 +129,7 @@ class Link(asyncio.Protocol):
 
     def abort(self, why: str) -> None:
         """Close the connection at once; every call under way fails."""
-        self._why = self._why or why
+        self.why = self.why or why
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -117,12 +140,13 @@ class Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail every call under way: whether the store applied it is not known."""
         self._timer.cancel()
+        self.why = self.why or (f"{exc}" if exc else "the store closed the connection")
         self._on_lost(self)
-        why = self._why or (f"{exc}" if exc else "the store closed the connection")
+        self._capacity = 0
         self._outgoing.clear()
         while self._slots:
-            self._fail(self._slots.popleft()[0], f"the connection to the store broke: {why}")
-        self.lost.set_result(why)
+            self._fail(self._slots.popleft()[0], f"the connection to the store broke: {self.why}")
+        self.lost.set_result(self.why)
 
     def data_received(self, data: bytes) -> None:
         """Give each reply to the call at the head of the queue."""
@@ -149,14 +173,18 @@ class Link(asyncio.Protocol):
         if code == "NOSCRIPT" and payload:
             self._send_with_scripts(future, payload)
             return
-        self._refusals[code] += 1
-        meaning = EXPECTED_REFUSALS.get(code)
-        if meaning is None and self._refusals[code] == 1:
-            self._on_event(f"the store refused a call: {text}")
-        self._fail(future, meaning or f"the store refused the call: {text}")
         if code == "READONLY":
             # The primary has moved. This address may lead to the new one, but only by a new connection.
             self.abort("the store became a read-only replica")
+        meaning = EXPECTED_REFUSALS.get(code)
+        self._breaker.was_refused(code, meaning or "", self._loop.time())
+        if future is self._probe:
+            future.set_result(code)
+            return
+        self._refusals[code] += 1
+        if meaning is None and self._refusals[code] == 1:
+            self._on_event(f"the store refused a call: {text}")
+        self._fail(future, meaning or f"the store refused the call: {text}")
 
     def _send_with_scripts(self, future: asyncio.Future[Any], payload: bytes) -> None:
         """Send a call again behind its scripts, which the server has forgotten; the server answers in order."""
@@ -181,18 +209,45 @@ class Link(asyncio.Protocol):
         """Fail the calls whose deadline passes before the next look; a timer for each would cost more than a call."""
         now = self._loop.time()
         # Our own loop stood still, and replies may lie unread: that is not the store's fault. Once, they get a chance.
-        self._stalled = not self._stalled and now - self._due > self._period
+        in_time = now - self._due <= self._period
+        self._stalled = not self._stalled and not in_time
         self._watch()
-        if self._stalled or not self._slots:
+        if self._stalled:
             return
-        if now - self._slots[0][2] >= self._limits.dead_s:
-            self.abort(f"no answer for {self._limits.dead_s:g} s")
-            return
-        limit = now + self._period - self._limits.deadline_s
+        if self._slots:
+            if now - self._slots[0][2] >= self._limits.dead_s:
+                self.abort(f"no answer for {self._limits.dead_s:g} s")
+                return
+            limit = now + self._period - self._limits.deadline_s
+            if in_time and self._slots[0][2] <= limit:
+                self._breaker.came_late()
+            self._fail_until(limit)
+        if self._breaker.wants_probe(now):
+            self._send_probe(now)
+
+    def _fail_until(self, limit: float) -> None:
         for future, _, left in self._slots:
             if left > limit:
                 break
-            self._fail(future, f"the store did not answer within {self._limits.deadline_s:g} s")
+            if future is not self._probe:
+                self._fail(future, f"the store did not answer within {self._limits.deadline_s:g} s")
+
+    def _send_probe(self, now: float) -> None:
+        self._probe = self._loop.create_future()
+        self._probe.add_done_callback(self._probe_came_back)
+        self._breaker.probe_left(now)
+        self._push(self._probe, PROBE, b"")
+
+    def _probe_came_back(self, probe: asyncio.Future[Any]) -> None:
+        self._probe = None
+        if probe.exception() is None:  # else the connection is lost
+            code = probe.result()
+            self._breaker.probe_came_back(self._loop.time(), code if isinstance(code, str) else "")
+
+    def _breaker_changed(self) -> None:
+        # `send` compares with the capacity anyway, so an open breaker costs the hot path nothing.
+        self._capacity = 0 if self._breaker.open else self._limits.capacity
+        self._on_change()
 
     @staticmethod
     def _fail(future: asyncio.Future[Any], why: str) -> None:

@@ -26,6 +26,7 @@ def _bulk(text: str) -> str:
     return f"${len(text.encode())}\r\n{text}\r\n"
 
 
+_PROBE = f"*5\r\n{''.join(map(_bulk, ('SET', keys.PROBE_KEY, '', 'PX', '1000')))}".encode()
 _LOG_KEYS = [_bulk(keys.log_key(partition)) for partition in range(keys.PARTITIONS)]
 
 
@@ -34,7 +35,7 @@ class RedisProfiles:
 
     def __init__(self, connection: StoreConnection, *, log_cap: int) -> None:
         self._send = connection.send
-        self._call = connection.call
+        self._write = connection.write
         self._limits = f"\r\n{_bulk(str(keys.MARKS_LIFETIME_S))}{_bulk(str(log_cap))}".encode()
 
     async def read(self, visitor: VisitorKey, revision: str) -> Stored | None:
@@ -52,14 +53,14 @@ class RedisProfiles:
 
     async def commit(self, write: Write) -> Committed | Stored:
         """Apply the write if `write.expected` is the stored revision; else change nothing and return what is stored."""
-        reply = await self._send(_packed(write, self._limits))
+        reply = await self._write(_packed(write, self._limits))
         if reply == 0:
             return _NOTHING_TRIMMED
         return Committed(reply) if isinstance(reply, int) else Stored(reply[0], reply[1] or b"")
 
     async def probe(self) -> None:
         """Return when the store has taken a write that means nothing."""
-        await self._call("SET", keys.PROBE_KEY, "1", "EX", keys.PROBE_LIFETIME_S)
+        await self._write(_PROBE)
 
 
 def _packed(write: Write, limits: bytes) -> bytes:

@@ -148,9 +148,9 @@ async def test_late_calls_fail_and_their_replies_answer_nobody_else(server: Embe
         outcomes = await asyncio.gather(*late, return_exceptions=True)
         assert 0.1 < time.monotonic() - begun < 0.4
         assert all(isinstance(outcome, StoreUnavailable) for outcome in outcomes)
-        newer = connection.call("ECHO", "newer")
         os.kill(server.pid, signal.SIGCONT)
-        assert await newer == b"newer"
+        await until(lambda: connection.answering)
+        assert await connection.call("ECHO", "newer") == b"newer"
         # The late ones were applied all the same.
         assert await connection.call("GET", "n") == b"20"
         assert connection.losses == 0

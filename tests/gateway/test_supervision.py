@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from gateway import erasure
-from gateway.ports import Erasure, VisitorKey
+from gateway.ports import Committed, Erasure, VisitorKey, Write
 from gateway.rights.erasing import Eraser
 from gateway.rights.ledger import Ledger
 from gateway.rules_watch import RulesWatch
 from gateway.secrets import Secrets
 from gateway.settings import load_settings
 from gateway.supervisor import Supervisor
+from personalize import documents
+from personalize.profiles import Profile
 from tests.fakes.store import FakeStore
 
 SOMEBODY, ODD = VisitorKey("demo", "a", "v"), VisitorKey("demo", "a", "odd")
@@ -76,3 +78,44 @@ async def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch: pytes
         await asyncio.wait_for(supervisor._keep(0, listener, "unix:///none"), 5)
     assert tries == 3
     assert supervisor._own.counters[("worker_restarts",)] == 2
+
+
+async def test_every_loss_of_the_store_lets_what_was_erased_be_erased_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(erasure, "PAUSE_S", 0.001)
+    monkeypatch.setattr(erasure, "FRESH_MS", 10)
+    store, ledger, now = FakeStore(), Ledger(tmp_path), 100_000_000
+    eraser = Eraser(store, store, store, lambda: 7)
+    older, newer = VisitorKey("demo", "a", "older"), VisitorKey("demo", "a", "newer")
+    ledger.append([Erasure(older, 5)], 1000)
+    ledger.append([Erasure(newer, 5)], 1100)
+
+    for visitor in (older, newer):
+        write = Write(visitor, "", documents.encode(Profile(first_visit=1), "old"), 100, b"", [])
+        assert await store.commit(write) == Committed(0)
+    before = store.snapshot()
+
+    async def revision(visitor: VisitorKey) -> str:
+        found = await store.read(visitor, "")
+        assert found is not None
+        return documents.decode(found.document).revision
+
+    async def until_erased() -> None:
+        while await revision(newer) == "old":  # noqa: ASYNC110 - the fake has no event for it
+            await asyncio.sleep(0.001)
+
+    sweep = erasure.Sweep(store, eraser, ledger, lambda: now)
+    running = asyncio.create_task(sweep.run())
+    # Counted from the newest line, however long the store or the gateway was away; older ones were safe by then.
+    await asyncio.wait_for(until_erased(), 10)
+    store.down = True
+    sweep.renew_soon()
+    store.roll_back(before)
+    await asyncio.sleep(0.02)
+    store.down = False
+    await asyncio.wait_for(until_erased(), 10)
+    assert await revision(older) == "old"
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running

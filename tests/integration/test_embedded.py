@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -312,3 +313,29 @@ async def test_the_log_stays_short(tmp_path: Path) -> None:
         await replaced(store, victim)
         assert "eady to accept connections" in log.read_text()
         assert StoreFolder(tmp_path).last_words()
+
+
+async def test_a_disk_that_is_full_delays_the_store_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    store = EmbeddedStore(tmp_path / "store", on_event=events.append)
+    await store.start()
+    launch, tries = store._launch, 0
+
+    def launch_on_a_full_disk(lock: int) -> subprocess.Popen[bytes]:
+        nonlocal tries
+        tries += 1
+        if tries < 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return launch(lock)
+
+    monkeypatch.setattr(store, "_launch", launch_on_a_full_disk)
+    first = store.pid
+    os.kill(first, signal.SIGKILL)
+    waited = await until(lambda: store.pid != first, within=10)
+    assert waited > 0.5, "each try after a longer pause"
+    assert len(events) == 2, "what hinders it is said once"
+    assert "No space left" in events[0]
+    assert events[1].startswith("restarted")
+    await store.stop()
