@@ -150,6 +150,7 @@ class Gateway:
             patience_ms=settings.gateway.store_deadline_ms,
             clock=clock,
             tail=self._tail,
+            durable=settings.gateway.durability != "store",
         )
         self.companies = Companies(store, cached=settings.gateway.cached_visitors // 4, clock=clock)
         self._desk = Desk(

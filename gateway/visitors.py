@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.envelope import NOT_YOURS, TOO_MANY_IDS, Hit, Outcome
+from gateway.envelope import DUPLICATE, NOT_YOURS, TOO_MANY_IDS, Hit, Outcome
 from gateway.errors import StoreUnavailable
 from gateway.held import Held, from_store
 from gateway.jobs import Job, Step
@@ -38,16 +38,19 @@ class Visitors:
     """The worker's visitors over a store.
 
     At most `cached` profiles are kept; after `patience_ms` no further call is made for a hit. `clock` returns ms since
-    1970. What the store has taken goes into the `tail`.
+    1970. What the store has taken goes into the `tail`. `durable` says that writes
+    are to be confirmed by more than the store's own word.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each part
         self, store: ProfileStore, telemetry: Telemetry, *, cached: int, patience_ms: int, clock: Callable[[], int],
         tail: Tail | None = None,
+        durable: bool = False,
     ) -> None:  # fmt: skip
         self._store = store
         self._telemetry = telemetry
         self._tail = tail
+        self._durable = durable
         self._cached = cached
         self._patience_ms = patience_ms
         self._clock = clock
@@ -181,6 +184,9 @@ class Visitors:
             other = None
         else:
             other = await self._store.read(key, held.revision)
+        if self._durable and write is None and other is None and any(map(_has_duplicate, jobs)):
+            # The write that left the mark may never have been confirmed; this one's confirmation covers it.
+            await self._store.probe()
         if other is None:
             self._keep(key, after)
             for job in jobs:
@@ -316,6 +322,10 @@ def _refuse(job: Job, outcome: Outcome) -> None:
     job.done = True
     for envelope in job.envelopes:
         envelope.outcome = outcome
+
+
+def _has_duplicate(job: Job) -> bool:
+    return any(envelope.outcome is DUPLICATE for envelope in job.envelopes)
 
 
 def _late(job: Job) -> int:

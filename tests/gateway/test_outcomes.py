@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.errors import StoreUnavailable
 from gateway.telemetry import Telemetry, add_up, exposition
 from tests.fakes.store import FakeStore
 from tests.gateway.app import App, running
@@ -332,3 +333,16 @@ def test_counters_of_processes_add_up() -> None:
     assert 'tuttu_events_total{outcome="stored",reason=""} 5.0' in text
     assert "tuttu_cached_profiles 4.0" in text
     assert "tuttu_conflicts_total 0.0" in text
+
+
+async def test_a_duplicate_is_confirmed_like_a_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unconfirmed() -> None:
+        raise StoreUnavailable("no replica confirmed it")
+
+    async with running(durability="disk") as app:
+        assert (await app.post(messageId="m", anonymousId="x")).status_code == 200
+        monkeypatch.setattr(app.store, "probe", unconfirmed)
+        assert (await app.post(messageId="m", anonymousId="x")).status_code == 503, "its mark may be all there is"
+        monkeypatch.undo()
+        assert (await app.post(messageId="m", anonymousId="x")).status_code == 200
+        assert app.outcomes() == {"stored": 1, "rejected": 1, "duplicate": 1}
