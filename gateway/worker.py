@@ -14,13 +14,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import uvicorn
 import uvloop
 from redis.asyncio import Redis
 
 from gateway.app import Gateway, rights_over, sites_of
 from gateway.collector import Collector
 from gateway.control import Line, open_line
+from gateway.http.connections import Connections
+from gateway.http.limits import Limits as HttpLimits
+from gateway.http.limits import connections_allowed
+from gateway.http.server import Server
 from gateway.networks.data import FOLDER, Networks
 from gateway.ports import VisitorKey
 from gateway.settings import Settings
@@ -32,7 +35,6 @@ from gateway.store.profiles import RedisProfiles
 log = logging.getLogger("tuttu")
 
 ORPHAN_GRACE_S = 2.0
-DRAIN_S = 10
 SWITCH_S = 0.001
 """How long a thread that prepares new rules keeps a hit waiting each time, a fifth of Python's own default."""
 PRIVACY_WITHIN_S = 10.0
@@ -59,37 +61,39 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     client = Redis.from_url(orders["store"], socket_timeout=PRIVACY_WITHIN_S)
     rights = rights_over(profiles, client)
     gateway = Gateway(settings, sites, orders["cookie_keys"], orders["admin_token"], profiles, rights)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            gateway.application,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_level="warning",
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=DRAIN_S,
-            backlog=2048,
-        )
+    own = settings.gateway
+    connections = Connections(
+        HttpLimits(
+            connections=connections_allowed(own.connections),
+            header_deadline_s=own.header_deadline_s,
+            body_deadline_s=own.body_deadline_s,
+            keep_alive_s=own.keep_alive_s,
+        ),
+        gateway.telemetry,
     )
+    server = Server(gateway.application, connections, delay_s=own.drain_delay_s, drain_s=own.drain_s)
+
+    def report() -> dict[str, Any]:
+        networks.report(gateway.telemetry)
+        gateway.telemetry.gauges["connections"] = len(connections.open)
+        return {**gateway.report(), "store_connected": connection.connected}
+
     gateway.warm_up()
     collector = Collector(calm=lambda: not server.server_state.tasks)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await line.say({"ready": True})
     watching = asyncio.create_task(_watch(networks))
-    answering = asyncio.create_task(_answer(line, gateway, networks, connection, collector))
+    answering = asyncio.create_task(_answer(line, gateway, collector, report))
     await asyncio.wait((serving, answering), return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
         # The parent is gone, and the embedded store with it: finish what can be finished, then go.
-        server.should_exit = True
+        server.stop(at_once=True)
         await asyncio.wait((serving,), timeout=ORPHAN_GRACE_S)
         if not serving.done():
             os._exit(1)
     answering.cancel()
     watching.cancel()
+    await line.say(report())
     await client.aclose()
     await connection.close()
 
@@ -105,9 +109,7 @@ async def _watch(networks: Networks) -> None:
             log.exception("new network data could not be taken; what was in use stays")
 
 
-async def _answer(
-    line: Line, gateway: Gateway, networks: Networks, connection: StoreConnection, collector: Collector
-) -> None:
+async def _answer(line: Line, gateway: Gateway, collector: Collector, report: Callable[[], dict[str, Any]]) -> None:
     """Do what the parent asks until it is gone: report, prepare new rules or keys, let them go live, forget."""
     aside: tuple[int, Callable[[], None]] | None = None
     while (message := await line.hear()) is not None:
@@ -129,8 +131,7 @@ async def _answer(
             for visitor in message["forget"]:
                 gateway.forget(VisitorKey(*visitor))
         else:
-            networks.report(gateway.telemetry)
-            await line.say({**gateway.report(), "store_connected": connection.connected})
+            await line.say(report())
 
 
 async def _prepared(message: dict[str, Any], gateway: Gateway, collector: Collector) -> Callable[[], None]:

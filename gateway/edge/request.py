@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from gateway.edge.deadlines import Deadlines
-from gateway.errors import BadContentEncoding, BadRequest, GatewayError, TooLarge, TooSlow
+from gateway.errors import BadContentEncoding, BadRequest, GatewayError, RateLimited, TooLarge, TooSlow
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -102,7 +102,8 @@ async def answer_error(send: Send, error: GatewayError, headers: Sequence[Header
     """Send an error as flat JSON with `code`, `message` and `hint` (rudder-python reads the first two)."""
     body = orjson.dumps({"code": error.code, "message": error.message, "hint": error.hint})
     if error.status in (429, 503):
-        headers = [*headers, (b"retry-after", b"%d" % RETRY_AFTER_S)]
+        after_s = error.retry_after_s if isinstance(error, RateLimited) else RETRY_AFTER_S
+        headers = [*headers, (b"retry-after", b"%d" % after_s)]
     await answer(send, error.status, body, headers)
 
 

@@ -39,7 +39,7 @@ class Gateway:
         self.data = data
         self.public = self.internal = ""
         self._options = options
-        self._env = {**os.environ, **(env or {})}
+        self._env = {**os.environ, "TUTTU_DRAIN_DELAY_S": "0", **(env or {})}
         self._errors = data.with_suffix(".stderr")
         self._process: subprocess.Popen[bytes] | None = None
         self._family: set[int] = set()
