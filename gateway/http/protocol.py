@@ -28,6 +28,8 @@ _FRAMING_SHARE = 8
 
 _WATCHED = frozenset({b"host", b"expect", b"transfer-encoding"})
 
+_BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+
 
 class Stage(Enum):
     """What a connection is doing."""
@@ -118,9 +120,7 @@ class Connection(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # An offer that is not taken (RFC 9110, section 7.8): this request is answered, nothing is read behind it.
-            self._hear_no_more()
-            self.close_after_answer()
+            self._decline_upgrade()
             return
         except httptools.HttpParserError as err:
             self.refuse(_reason_of(err))
@@ -185,6 +185,18 @@ class Connection(HttpToolsProtocol):
         self._hosts = 0
         if self.keeper.draining:
             self._close_behind(before)
+
+    def _decline_upgrade(self) -> None:
+        """Answer a request that offers another protocol (RFC 9110, section 7.8), and read nothing behind it.
+
+        The parser takes what follows its headers for the other protocol, so a body cannot be had from it.
+        """
+        if any(name in _BODY_HEADERS for name, _ in self.scope["headers"]):
+            self.cycle.more_body = True
+            self.refuse(BadRequest("Upgrade with a body is not read here", hint="send it as HTTP/1.1 without Upgrade"))
+        else:
+            self._hear_no_more()
+            self.close_after_answer()
 
     def _count_framing(self, received: int, delivered: int) -> None:
         """Bound what a chunked body may have besides itself: endless trailers would grow the parser's memory."""
