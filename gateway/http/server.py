@@ -104,9 +104,9 @@ class Server(uvicorn.Server):
         if self.server_state.connections or self.server_state.tasks:
             log.warning("%d connections were not done within %g s", len(self.server_state.connections), self._drain_s)
             self._connections.end_all(Busy("the gateway is stopping", hint="send it again"))
+            await asyncio.sleep(_LAST_WORDS_S)
             for task in self.server_state.tasks:
                 task.cancel()
-            await asyncio.sleep(_LAST_WORDS_S)
         self._watching.cancel()
 
     def _protocol(self) -> asyncio.Protocol:
