@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := setup
-.PHONY: setup run test lint bench bench-rules bench-strangers bench-import bench-pages sdk lock
+.PHONY: setup run test lint bench bench-rules bench-strangers bench-import bench-drain bench-pages sdk lock
 
 setup: $(VENV)/.dev  ## only the set-up, into .venv/
 
@@ -39,6 +39,9 @@ bench-strangers: $(VENV)/.dev  ## a million unknown agents, addresses and ids; A
 
 bench-import: $(VENV)/.dev  ## people of a CRM, stopped at half and resumed; ARGS="--people 10000" for a short run
 	@$(BIN)/python -m benchmarks.crm_import $(ARGS)
+
+bench-drain: $(VENV)/.dev  ## SIGTERM under load; ARGS="--rate 1000" for another load
+	@$(BIN)/python -m benchmarks.drain $(ARGS)
 
 bench-pages: $(VENV)/.node  ## Lighthouse over the demo of a running gateway; ARGS=http://127.0.0.1:8080
 	@$(NPM) ci --prefix benchmarks/pages --silent --ignore-scripts

@@ -87,6 +87,18 @@ class Gateway:
             if alive(pid):
                 os.kill(pid, signal.SIGKILL)
 
+    def ended(self, within: float) -> float:
+        """Wait until it has ended by itself and return when (time.monotonic)."""
+        assert self._process
+        self._process.wait(within)
+        return time.monotonic()
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        assert self._process
+        return self._process.poll()
+
     def kill(self) -> None:
         """kill -9 of the parent alone."""
         self._family |= set(children(self.pid))

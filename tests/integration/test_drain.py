@@ -66,12 +66,6 @@ class Load:
         return "connection: close" not in head
 
 
-def exit_code(gateway: Gateway, within: float) -> int:
-    process = gateway._process
-    assert process
-    return process.wait(within)
-
-
 async def messages(data: Path) -> set[str]:
     """Return the message ids in the store of a gateway that has ended."""
     store = EmbeddedStore(data / "store", on_event=print)
@@ -103,7 +97,8 @@ def test_no_request_is_lost_under_load_when_a_worker_or_the_gateway_is_told_to_s
             await running
 
         asyncio.run(during())
-        assert exit_code(gateway, 10) == 0
+        gateway.ended(within=10)
+        assert gateway.exit_code == 0
         assert "Traceback" not in gateway.errors()
     assert answers == [503, 200, 200]
     assert load.outcomes.keys() == {"200", "refused"}
@@ -134,7 +129,8 @@ def test_a_slow_request_is_finished_and_idle_connections_are_closed_at_the_end_o
         answer = slow.send(whole[-5:]).answer()
         assert answer is not None
         assert (answer.status, answer.headers["connection"]) == (200, "close")
-        assert exit_code(gateway, 10) == 0
+        gateway.ended(within=10)
+        assert gateway.exit_code == 0
 
 
 def test_pipelined_requests_that_were_received_are_all_answered(tmp_path: Path) -> None:
@@ -146,7 +142,8 @@ def test_pipelined_requests_that_were_received_are_all_answered(tmp_path: Path) 
         assert ["connection" in answer.headers for answer in answers] == [False] * 9 + [True]
         start = time.monotonic()
         os.kill(gateway.pid, signal.SIGTERM)
-        assert exit_code(gateway, 10) == 0
+        gateway.ended(within=10)
+        assert gateway.exit_code == 0
         assert time.monotonic() - start < 5, "a second signal skips the delay"
 
 
@@ -159,5 +156,6 @@ def test_ctrl_c_has_no_delay_and_what_is_not_done_in_time_is_told_so(tmp_path: P
         answer = slow.answer()
         assert answer is not None
         assert (answer.status, answer.code) == (503, "unavailable")
-        assert exit_code(gateway, 10) == 0
+        gateway.ended(within=10)
+        assert gateway.exit_code == 0
         assert "Traceback" not in gateway.errors()
