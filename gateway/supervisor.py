@@ -329,12 +329,12 @@ class Supervisor:
         if not self._stopping.is_set():  # it could not start
             self._stop(at_once=True)
         settings = self._settings.gateway
-        everyone = asyncio.gather(*keepers)
         if not self._hurry.is_set() and settings.drain_delay_s:
             self._signal_workers(signal.SIGTERM)
-            hurry = asyncio.create_task(self._hurry.wait())
-            await asyncio.wait((everyone, hurry), timeout=settings.drain_delay_s, return_when=asyncio.FIRST_COMPLETED)
-            hurry.cancel()
+            ends = [asyncio.create_task(self._hurry.wait()), asyncio.create_task(asyncio.wait(keepers))]
+            await asyncio.wait(ends, timeout=settings.drain_delay_s, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                end.cancel()
         # Newcomers are kept away for as long as it takes each worker to empty the queue and close its own copy.
         turn_newcomers_away(listener)
         self._signal_workers(signal.SIGINT)
