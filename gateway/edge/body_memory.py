@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 
 SMALL_BYTES = 65_536
@@ -27,7 +28,8 @@ class BodyMemory:
                 await turn
             except asyncio.CancelledError:
                 if turn.cancelled():
-                    self._waiting.remove((wanted, turn))
+                    with contextlib.suppress(ValueError):  # passed over already
+                        self._waiting.remove((wanted, turn))
                     self._call_next()
                 else:
                     self.give_back(wanted)

@@ -66,6 +66,18 @@ async def test_one_that_was_called_and_is_cancelled_in_the_same_moment_gives_its
     assert await asyncio.wait_for(memory.take(10), 1) == 10
 
 
+async def test_one_that_is_cancelled_just_before_its_turn_is_passed_over() -> None:
+    memory = BodyMemory(10)
+    await memory.take(10)
+    waiting = asyncio.create_task(memory.take(10))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    memory.give_back(10)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await asyncio.wait_for(memory.take(10), 1) == 10
+
+
 async def test_a_large_body_waits_for_its_turn_and_a_small_one_does_not() -> None:
     memory = BodyMemory(LIMIT)
     first = request_of(memory, b"a" * 100_000, b"b" * 100_000)
