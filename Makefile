@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := setup
-.PHONY: setup run test lint bench bench-rules bench-strangers bench-import bench-durability bench-pages sdk lock
+.PHONY: setup run test lint bench bench-rules bench-strangers bench-import bench-durability bench-drain bench-pages sdk lock
 
 setup: $(VENV)/.dev  ## only the set-up, into .venv/
 
@@ -42,6 +42,9 @@ bench-import: $(VENV)/.dev  ## people of a CRM, stopped at half and resumed; ARG
 
 bench-durability: $(VENV)/.dev  ## what replica and disk cost a write; ARGS=--quick for a short run
 	@$(BIN)/python -m benchmarks.durability $(ARGS)
+
+bench-drain: $(VENV)/.dev  ## SIGTERM under load; ARGS="--rate 1000" for another load
+	@$(BIN)/python -m benchmarks.drain $(ARGS)
 
 bench-pages: $(VENV)/.node  ## Lighthouse over the demo of a running gateway; ARGS=http://127.0.0.1:8080
 	@$(NPM) ci --prefix benchmarks/pages --silent --ignore-scripts

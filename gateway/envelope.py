@@ -27,7 +27,7 @@ class Dropped(StrEnum):
 
 
 class Rejected(StrEnum):
-    """Why an event was not taken: it is bad, or (unavailable, too_late) it is to be sent again."""
+    """Why an event was not taken: it is bad, or (unavailable, too_late, rate_limited) it is to be sent again."""
 
     BAD_EVENT = "bad_event"
     MISSING_ID = "missing_id"
@@ -37,6 +37,7 @@ class Rejected(StrEnum):
     TOO_LARGE = "too_large"
     UNAVAILABLE = "unavailable"
     TOO_LATE = "too_late"
+    RATE_LIMITED = "rate_limited"
 
 
 @dataclass(slots=True, frozen=True)
@@ -69,6 +70,7 @@ NOT_YOURS = Outcome(
 )
 TOO_MANY_IDS = Outcome("rejected", Rejected.BAD_EVENT, "the person has as many older ids and browsers as can be kept")
 UNAVAILABLE = Outcome("rejected", Rejected.UNAVAILABLE, "the store did not answer; send it again")
+RATE_LIMITED = Outcome("rejected", Rejected.RATE_LIMITED, "too many requests come from this address; send it later")
 TOO_LATE = Outcome("rejected", Rejected.TOO_LATE, "the store did not answer in time; send it again")
 
 

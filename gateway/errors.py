@@ -7,9 +7,11 @@ GatewayError
 ├── TooSlow             408  too_slow
 ├── TooLarge            413  too_large
 ├── BadContentEncoding  415  bad_content_encoding
+├── HeadTooLarge        431  too_large
 ├── RateLimited         429  rate_limited, with Retry-After
 ├── StoreUnavailable    503  unavailable, with Retry-After
 │   └── StoreUnfit      it answers, but cannot give the durability that is set
+├── Busy                503  unavailable, with Retry-After
 ├── KeysRefused         a change of keys that would lose visitors or keys; a command tells it
 └── StartupError        the process cannot start; the message says what to do
 """
@@ -70,11 +72,25 @@ class BadContentEncoding(GatewayError):
     code = "bad_content_encoding"
 
 
+class HeadTooLarge(GatewayError):
+    """Request line and headers together are over 64 kB."""
+
+    status = 431
+    code = "too_large"
+
+    def __init__(self) -> None:
+        super().__init__("request line and headers are over 64 kB", hint="send fewer cookies, and data in the body")
+
+
 class RateLimited(GatewayError):
-    """Too many such requests at once; the client should send it again later."""
+    """Too many such requests at once; the client should send it again after `retry_after_s`."""
 
     status = 429
     code = "rate_limited"
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "", retry_after_s: int = 2) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.retry_after_s = retry_after_s
 
 
 class StoreUnavailable(GatewayError):
@@ -86,6 +102,13 @@ class StoreUnavailable(GatewayError):
 
 class StoreUnfit(StoreUnavailable):
     """The store answers, but cannot give the durability that is set; the hint says what to set there."""
+
+
+class Busy(GatewayError):
+    """The gateway has no room for it now, or is about to stop; the client should send it again."""
+
+    status = 503
+    code = "unavailable"
 
 
 class Internal(GatewayError):

@@ -59,6 +59,19 @@ class GatewaySettings(BaseModel):
     decide_deadline_ms: int = Field(default=50, ge=5, le=10_000)
     """How long a decision waits for the store before it is answered without the profile."""
     body_deadline_s: float = Field(default=10.0, gt=0, le=120)
+    body_memory: int = Field(default=64_000_000, ge=8_000_000)
+    """Bytes of large bodies, received and unzipped, that each worker holds at a time."""
+    header_deadline_s: float = Field(default=10.0, gt=0, le=120)
+    keep_alive_s: float = Field(default=75.0, gt=0, le=3600)
+    """How long a connection without a request stays open."""
+    connections: int = Field(default=10_000, ge=1, le=1_000_000)
+    """Connections that each worker has at most."""
+    rate_limit: float = Field(default=0.0, ge=0, le=1_000_000)
+    """Hits a second for each client address, in each worker; 0 for no limit."""
+    drain_delay_s: float = Field(default=2.0, ge=0, le=300)
+    """How long hits are served on after SIGTERM, while /ready says that the gateway stops."""
+    drain_s: float = Field(default=10.0, ge=0, le=300)
+    """How long what is in flight may take after that."""
     cached_visitors: int = Field(default=20_000, ge=0)
     """Profiles that each worker keeps in memory."""
     spool: Literal["on", "off"] = "on"

@@ -25,7 +25,7 @@ from gateway.edge.privacy_admin import admin_routes
 from gateway.erasure import Sweep
 from gateway.errors import StartupError
 from gateway.keys_watch import KeysWatch
-from gateway.listening import address_of, listener_on
+from gateway.listening import SETTLE_S, address_of, listener_on, turn_newcomers_away
 from gateway.ports import VisitorKey
 from gateway.reload import unpacked
 from gateway.rights.ledger import Ledger
@@ -50,7 +50,9 @@ log = logging.getLogger("tuttu")
 POLL_S = 1.0
 READY_WITHIN_S = 30.0
 PREPARED_WITHIN_S = 30.0
-DRAIN_S = 15.0
+_GRACE_S = 5.0
+"""What workers get beyond `drain_s` to let go of store and files."""
+_INTERNAL_DRAIN_S = 2
 _SHORT_LIFE_S = 5.0
 _LONGEST_PAUSE_S = 5.0
 _REPORT_WITHIN_S = 1.0
@@ -83,12 +85,13 @@ class Supervisor:
         self._workers: dict[int, RunningWorker] = {}
         self._own = Telemetry()
         self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
 
     async def run(self) -> None:
         """Start everything, print the ready line, serve until SIGTERM or SIGINT, then stop everything in order."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        loop.add_signal_handler(signal.SIGINT, partial(self._stop, at_once=True))
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         async with contextlib.AsyncExitStack() as stack:
             public = stack.enter_context(listener_on(self._settings.gateway.host, self._settings.gateway.port, "port"))
@@ -97,23 +100,28 @@ class Supervisor:
             client = Redis.from_url(url, socket_timeout=_SWEEP_WITHIN_S)
             stack.push_async_callback(client.aclose)
             rights = await self._rights(stack, url, client)
-            server = await self._serve_internal(stack, internal, rights)
+            await self._serve_internal(stack, internal, rights)
             keepers = [
                 asyncio.create_task(self._keep(number, public, url)) for number in range(self._settings.gateway.workers)
             ]
-            stack.push_async_callback(self._stop_workers, keepers)
+            stack.push_async_callback(self._stop_workers, keepers, public)
             await self._all_ready()
             if not self._stopping.is_set():
                 stack.push_async_callback(_ended, asyncio.create_task(self._rules.run(self._roll_out)))
                 stack.push_async_callback(_ended, asyncio.create_task(self._keys.run(self._roll_out_keys)))
                 print(f"ready http://{address_of(public)} internal http://{address_of(internal)}", flush=True)  # noqa: T201 - whoever started us waits for this line
             await self._stopping.wait()
-            server.should_exit = True
+
+    def _stop(self, *, at_once: bool = False) -> None:
+        """Begin the end; a second signal, or `at_once`, skips the delay."""
+        if at_once or self._stopping.is_set():
+            self._hurry.set()
+        self._stopping.set()
 
     def _hang_up(self) -> None:
         """Take SIGHUP: read rules and keys again, but end with the terminal that the gateway was started in."""
         if sys.stdin is not None and sys.stdin.isatty():
-            self._stopping.set()
+            self._stop(at_once=True)
         else:
             self._rules.look_now()
             self._keys.look_now()
@@ -170,15 +178,20 @@ class Supervisor:
                 return await asyncio.to_thread(unpacked, packed, one.time_zone) if packed else empty_plan(one.time_zone)
         return None
 
-    async def _serve_internal(
-        self, stack: contextlib.AsyncExitStack, listener: socket.socket, rights: Rights
-    ) -> InternalServer:
+    async def _serve_internal(self, stack: contextlib.AsyncExitStack, listener: socket.socket, rights: Rights) -> None:
         sites = [site.key for site in self._settings.site]
         routes = admin_routes(
             rights, self._plan_of, sites, self._secrets.admin_token, lambda word: self._own.count(("erasures", word))
         )
         app = ops_app(self._telemetry, self._readiness, self._rules.report, routes)
-        server = InternalServer(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_INTERNAL_DRAIN_S,
+        )
+        server = InternalServer(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
 
         async def stop() -> None:
@@ -186,7 +199,6 @@ class Supervisor:
             await task
 
         stack.push_async_callback(stop)
-        return server
 
     # -- workers -------------------------------------------------------------------------------------------------
 
@@ -323,19 +335,34 @@ class Supervisor:
                 return f"worker {worker.number} (process {worker.process.pid}) had not taken them"
         return "a worker that had ended was not there again"
 
-    async def _stop_workers(self, keepers: list[asyncio.Task[None]]) -> None:
-        """Let the workers finish what is in flight; end those that take too long."""
-        self._stopping.set()
-        for worker in self._workers.values():
-            with contextlib.suppress(ProcessLookupError):
-                worker.process.terminate()
-        _, slow = await asyncio.wait(keepers, timeout=DRAIN_S)
+    async def _stop_workers(self, keepers: list[asyncio.Task[None]], listener: socket.socket) -> None:
+        """Let the workers serve on for the delay and finish what is in flight; end those that take too long."""
+        if not self._stopping.is_set():  # it could not start
+            self._stop(at_once=True)
+        settings = self._settings.gateway
+        if not self._hurry.is_set() and settings.drain_delay_s:
+            self._signal_workers(signal.SIGTERM)
+            ends = [asyncio.create_task(self._hurry.wait()), asyncio.create_task(asyncio.wait(keepers))]
+            await asyncio.wait(ends, timeout=settings.drain_delay_s, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                end.cancel()
+        # Newcomers are kept away for as long as it takes each worker to empty the queue and close its own copy.
+        turn_newcomers_away(listener)
+        self._signal_workers(signal.SIGINT)
+        await asyncio.sleep(SETTLE_S)
+        listener.close()
+        _, slow = await asyncio.wait(keepers, timeout=settings.drain_s + _GRACE_S)
         if slow:
             for worker in self._workers.values():
-                log.error("worker %d did not finish within %g s; ending it", worker.number, DRAIN_S)
+                log.error("worker %d did not finish within %g s; ending it", worker.number, settings.drain_s)
                 with contextlib.suppress(ProcessLookupError):
                     worker.process.kill()
             await asyncio.wait(slow)
+
+    def _signal_workers(self, number: signal.Signals) -> None:
+        for worker in self._workers.values():
+            with contextlib.suppress(ProcessLookupError):
+                worker.process.send_signal(number)
 
     # -- answers of the internal port ----------------------------------------------------------------------------
 

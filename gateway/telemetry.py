@@ -43,12 +43,14 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "network_data_loads": ("Sets of network data that a worker took, or refused because they are broken", ("result",)),
     "rules_reloads": ("Rule folders that were read again: good ones went live, bad ones changed nothing", ("result",)),
     "key_reloads": ("New keys in secrets.toml: good ones are in force, bad ones changed nothing", ("result",)),
+    "connections_ended": ("Connections that the gateway ended or refused, by cause", ("cause",)),
     "worker_restarts": ("Workers that died and were started again", ()),
     "store_restarts": ("Times that the embedded store died and was started again", ()),
 }
 
 GAUGES: dict[str, str] = {
     "cached_profiles": "Profiles in the workers' memory",
+    "connections": "Connections on the public port",
     "workers": "Workers that are ready",
     "spool_bytes": "What waits in the spool, on disk",
     "spool_oldest_seconds": "How long the oldest of it has waited",

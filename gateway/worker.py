@@ -14,19 +14,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import uvicorn
 import uvloop
 from redis.asyncio import Redis
 
 from gateway.app import Gateway, rights_over, sites_of
 from gateway.collector import Collector
 from gateway.control import Line, open_line
+from gateway.http.connections import Connections
+from gateway.http.limits import Limits as HttpLimits
+from gateway.http.limits import connections_allowed
+from gateway.http.server import Server
 from gateway.networks.data import FOLDER, Networks
 from gateway.ports import VisitorKey
 from gateway.settings import Settings
 from gateway.spool.segments import FOLDER as SPOOL
 from gateway.spool.spool import Spool
-from gateway.store.connection import StoreConnection
 from gateway.store.durability import connection_to
 from gateway.store.keys import PARTITIONS
 from gateway.store.link import Limits
@@ -35,7 +37,6 @@ from gateway.store.profiles import RedisProfiles
 log = logging.getLogger("tuttu")
 
 ORPHAN_GRACE_S = 2.0
-DRAIN_S = 10
 SWITCH_S = 0.001
 """How long a thread that prepares new rules keeps a hit waiting each time, a fifth of Python's own default."""
 PRIVACY_WITHIN_S = 10.0
@@ -70,22 +71,25 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     gateway = Gateway(settings, sites, orders["cookie_keys"], orders["admin_token"], profiles, rights, spool)
     replay = gateway.replay(folder)
     connection.on_loss = gateway.store_lost
-    server = uvicorn.Server(
-        uvicorn.Config(
-            gateway.application,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_level="warning",
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=DRAIN_S,
-            backlog=2048,
-        )
+    own = settings.gateway
+    connections = Connections(
+        HttpLimits(
+            connections=connections_allowed(own.connections),
+            header_deadline_s=own.header_deadline_s,
+            body_deadline_s=own.body_deadline_s,
+            keep_alive_s=own.keep_alive_s,
+        ),
+        gateway.telemetry,
     )
+    server = Server(gateway.application, connections, delay_s=own.drain_delay_s, drain_s=own.drain_s)
+
+    def report() -> dict[str, Any]:
+        networks.report(gateway.telemetry)
+        gateway.telemetry.gauges["connections"] = len(connections.open)
+        connection.report(gateway.telemetry)
+        spool_trouble = "the spool is off" if gateway.spool is None else gateway.spool.trouble
+        return {**gateway.report(), "store_trouble": connection.trouble, "spool_trouble": spool_trouble}
+
     gateway.warm_up()
     collector = Collector(calm=lambda: not server.server_state.tasks)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -93,11 +97,11 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     beside = [asyncio.create_task(_watch(networks)), asyncio.create_task(replay.run())]
     if gateway.spool is not None:
         beside.append(asyncio.create_task(_look(gateway.spool)))
-    answering = asyncio.create_task(_answer(line, gateway, networks, connection, collector))
+    answering = asyncio.create_task(_answer(line, gateway, collector, report))
     await asyncio.wait((serving, answering), return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
         # The parent is gone, and the embedded store with it: finish what can be finished, then go.
-        server.should_exit = True
+        server.stop(at_once=True)
         await asyncio.wait((serving,), timeout=ORPHAN_GRACE_S)
         if not serving.done():
             os._exit(1)
@@ -106,6 +110,7 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
         task.cancel()
     if gateway.spool is not None:
         await gateway.spool.close()
+    await line.say(report())
     await client.aclose()
     await connection.close()
 
@@ -128,9 +133,7 @@ async def _look(spool: Spool) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def _answer(
-    line: Line, gateway: Gateway, networks: Networks, connection: StoreConnection, collector: Collector
-) -> None:
+async def _answer(line: Line, gateway: Gateway, collector: Collector, report: Callable[[], dict[str, Any]]) -> None:
     """Do what the parent asks until it is gone: report, prepare new rules or keys, let them go live, forget."""
     aside: tuple[int, Callable[[], None]] | None = None
     while (message := await line.hear()) is not None:
@@ -152,11 +155,7 @@ async def _answer(
             for visitor in message["forget"]:
                 gateway.forget(VisitorKey(*visitor))
         else:
-            networks.report(gateway.telemetry)
-            connection.report(gateway.telemetry)
-            spool_trouble = "the spool is off" if gateway.spool is None else gateway.spool.trouble
-            said = {"store_trouble": connection.trouble, "spool_trouble": spool_trouble}
-            await line.say({**gateway.report(), **said})
+            await line.say(report())
 
 
 async def _prepared(message: dict[str, Any], gateway: Gateway, collector: Collector) -> Callable[[], None]:

@@ -14,16 +14,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gateway.companies import Companies
+from gateway.edge.body_memory import BodyMemory
 from gateway.edge.contacts import click_jobs
 from gateway.edge.cookie_answer import cookie_headers, removal_headers
 from gateway.edge.cors import Cors
 from gateway.edge.deadlines import Deadlines
 from gateway.edge.intake import Intake
 from gateway.edge.notices import Notices
+from gateway.edge.rate_limit import RateLimit
 from gateway.edge.request import Header, Request, Scope
 from gateway.enrich.address import TrustedProxies
-from gateway.envelope import NO_CONSENT, UNAVAILABLE, BadEvent, Envelope, Hit, Outcome, Rejected, Site
-from gateway.errors import BadRequest, Refused
+from gateway.envelope import NO_CONSENT, RATE_LIMITED, UNAVAILABLE, BadEvent, Envelope, Hit, Outcome, Rejected, Site
+from gateway.errors import BadRequest, RateLimited, Refused
 from gateway.identity.consent import allows_profile, in_force, last_choice, put_event_signals, put_signals
 from gateway.identity.tokens import Tokens
 from gateway.identity.verified import person_of, put_later_events, settle_person
@@ -91,6 +93,8 @@ class Desk:
         self.companies = companies
         self.notices = Notices()
         self.deadlines = Deadlines(settings.body_deadline_s)
+        self.body_memory = BodyMemory(settings.body_memory)
+        self._rate = RateLimit(settings.rate_limit) if settings.rate_limit else None
         self._cookies = cookies
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._by_write_key = {site.key: site for site in sites}
@@ -206,7 +210,10 @@ class Desk:
                 self.telemetry.count(("bad_cookies",))
 
     async def decode(self, hit: Hit, items: Sequence[Any], raw: bytes, kind: str) -> Intake:
-        """Return the hit's events, each good or bad on its own."""
+        """Return the hit's events, each good or bad on its own; raises RateLimited, with all of them counted."""
+        if self._rate is not None and not hit.secret and (after_s := self._rate.retry_after_s(hit.address)):
+            self.count([(index, "", RATE_LIMITED) for index in range(len(items))])
+            raise RateLimited("too many requests come from this address", hint="slow down", retry_after_s=after_s)
         walk = segment.suspicious(raw)
         oversized = segment.oversized(items, len(raw))
         intake = Intake(hit, [], [])

@@ -54,7 +54,7 @@ class FrontDoor:
 
     async def _serve(self, handler: Handler, scope: Scope, receive: Receive, send: Send) -> None:
         desk = self._desk
-        request = Request(scope, receive)
+        request = Request(scope, receive, desk.body_memory)
         origin = request.headers.get(b"origin")
         headers = tuple(desk.cors.headers(origin))
         status = "200"
@@ -72,6 +72,9 @@ class FrontDoor:
             log.exception("a request failed")
             status = "500"
             await answer_error(send, Internal("something went wrong here", hint="send it again later"), headers)
+        finally:
+            if request.share:
+                request.release()
         desk.telemetry.count(("hits", status))
 
 

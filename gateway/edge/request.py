@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 import orjson
 
+from gateway.edge.body_memory import SMALL_BYTES, BodyMemory
 from gateway.edge.deadlines import Deadlines
-from gateway.errors import BadContentEncoding, BadRequest, GatewayError, TooLarge, TooSlow
+from gateway.errors import BadContentEncoding, BadRequest, Busy, GatewayError, RateLimited, TooLarge, TooSlow
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -20,6 +22,7 @@ RETRY_AFTER_S = 2
 
 _JSON: Header = (b"content-type", b"application/json")
 _NO_STORE: Header = (b"cache-control", b"no-store")
+_GZIP = b"\x1f\x8b"
 _EMPTY: MutableMapping[str, Any] = {"type": "http.response.body", "body": b""}
 
 
@@ -30,13 +33,17 @@ class Disconnected(Exception):
 class Request:
     """A request as ASGI gives it, with its headers by lower-case name (the last of equal ones counts)."""
 
-    __slots__ = ("_receive", "headers", "query", "scope")
+    __slots__ = ("_memory", "_receive", "_waits", "headers", "query", "scope", "share")
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive, memory: BodyMemory) -> None:
         self.scope = scope
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.query: bytes = scope["query_string"]
+        self.share = 0
+        """What the body has of the memory for large ones; `release` gives it back."""
         self._receive = receive
+        self._memory = memory
+        self._waits = False
 
     def forwarded_for(self) -> bytes | None:
         """Return all X-Forwarded-For headers as one list (RFC 9110, section 5.2)."""
@@ -45,39 +52,74 @@ class Request:
         return b",".join(value for name, value in self.scope["headers"] if name == b"x-forwarded-for")
 
     async def body(self, limit: int, deadlines: Deadlines) -> bytes:
-        """Return the decoded body; raises TooLarge, TooSlow, BadContentEncoding, BadRequest or Disconnected."""
+        """Return the decoded body; raises TooLarge, TooSlow, Busy, BadContentEncoding, BadRequest or Disconnected.
+
+        A body over 64 kB, received or unzipped, waits for a share of the memory.
+        """
         length = self.headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length) > limit:
             raise _too_large(limit)
+        encoding = self.headers.get(b"content-encoding")
         try:
-            body = await deadlines.within(self._all(limit))
+            if encoding is None:
+                return await deadlines.within(self._all(limit, 0))
+            return await deadlines.within(self._decoded(encoding.strip().lower(), limit))
         except TimeoutError as err:
+            if self._waits:
+                raise Busy("many large bodies are under way", hint="send it again, in smaller batches") from err
             raise TooSlow("the body did not arrive in time", hint="send it again, in smaller batches") from err
-        encoding = self.headers.get(b"content-encoding", b"identity").strip().lower()
-        if encoding == b"gzip":
-            return _gunzipped(body, limit)
-        if encoding != b"identity":
-            raise BadContentEncoding(
-                f'Content-Encoding "{encoding[:20].decode("latin-1")}" is not known here',
-                hint="send gzip or no encoding",
-            )
-        if len(body) > limit:
-            raise _too_large(limit)
-        return body
 
-    async def _all(self, limit: int) -> bytes:
+    def release(self) -> None:
+        """Give back the share of the memory, once nobody holds the body any more."""
+        self._memory.give_back(self.share)
+        self.share = 0
+
+    async def _reserve(self, size: int) -> None:
+        if not self.share:
+            self._waits = True
+            self.share = await self._memory.take(size)
+            self._waits = False
+
+    async def _all(self, limit: int, unzipped: int) -> bytes:
+        """Return the body as it was received; `unzipped` is the most that it can become."""
         message = await self._receive()
         if not message.get("more_body"):
-            return _chunk(message)
+            body = _chunk(message)
+            if len(body) > SMALL_BYTES:
+                if len(body) > limit:
+                    raise _too_large(limit)
+                await self._reserve(len(body) + unzipped)
+            return body
         chunks = [_chunk(message)]
         size = len(chunks[0])
         while message.get("more_body"):
+            if size > SMALL_BYTES:
+                # Not sooner: who only says that much will come takes nothing from others.
+                length = self.headers.get(b"content-length", b"")
+                await self._reserve((int(length) if length.isdigit() else limit) + unzipped)
             message = await self._receive()
             chunks.append(_chunk(message))
             size += len(chunks[-1])
             if size > limit:
                 raise _too_large(limit)
         return b"".join(chunks)
+
+    async def _decoded(self, encoding: bytes, limit: int) -> bytes:
+        if encoding == b"identity":
+            return await self._all(limit, 0)
+        if encoding != b"gzip":
+            raise BadContentEncoding(
+                f'Content-Encoding "{encoding[:20].decode("latin-1")}" is not known here',
+                hint="send gzip or no encoding",
+            )
+        body = await self._all(limit, limit)
+        found = _unzipped(body, SMALL_BYTES) if len(body) <= SMALL_BYTES else None
+        if found is None:
+            await self._reserve(len(body) + limit)
+            found = await asyncio.to_thread(_unzipped, body, limit)  # zlib lets others go on meanwhile
+        if found is None:
+            raise _too_large(limit)
+        return found
 
 
 async def answer(send: Send, status: int, body: bytes, headers: Sequence[Header] = ()) -> None:
@@ -102,7 +144,8 @@ async def answer_error(send: Send, error: GatewayError, headers: Sequence[Header
     """Send an error as flat JSON with `code`, `message` and `hint` (rudder-python reads the first two)."""
     body = orjson.dumps({"code": error.code, "message": error.message, "hint": error.hint})
     if error.status in (429, 503):
-        headers = [*headers, (b"retry-after", b"%d" % RETRY_AFTER_S)]
+        after_s = error.retry_after_s if isinstance(error, RateLimited) else RETRY_AFTER_S
+        headers = [*headers, (b"retry-after", b"%d" % after_s)]
     await answer(send, error.status, body, headers)
 
 
@@ -113,18 +156,26 @@ def _chunk(message: MutableMapping[str, Any]) -> bytes:
     return chunk
 
 
-def _gunzipped(body: bytes, limit: int) -> bytes:
-    """Return the unzipped body, never making more than the limit."""
+def _unzipped(body: bytes, limit: int) -> bytes | None:
+    """Return the unzipped body, None when it is over the limit; never makes more than that. Raises BadRequest."""
     unzip = zlib.decompressobj(wbits=31)
     try:
         out = unzip.decompress(body, limit + 1)
     except zlib.error as err:
-        raise BadRequest(f"the body is not gzip: {err}", code="bad_encoding", hint="zip the whole body once") from err
+        raise _bad_gzip(f"the body is not gzip: {err}") from err
     if len(out) > limit:
-        raise _too_large(limit)
-    if not unzip.eof or unzip.unused_data:
-        raise BadRequest("the gzip body is cut off or has a tail", code="bad_encoding", hint="zip the whole body once")
+        return None
+    if not unzip.eof:
+        raise _bad_gzip("the gzip body is cut off")
+    if unzip.unused_data.startswith(_GZIP):
+        raise _bad_gzip("the body is several gzip files in a row")
+    if unzip.unused_data:
+        raise _bad_gzip(f"behind the gzip body come {len(unzip.unused_data)} other bytes")
     return out
+
+
+def _bad_gzip(message: str) -> BadRequest:
+    return BadRequest(message, code="bad_encoding", hint="zip the whole body once")
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -39,7 +39,7 @@ class Gateway:
         self.data = data
         self.public = self.internal = ""
         self._options = options
-        self._env = {**os.environ, **(env or {})}
+        self._env = {**os.environ, "TUTTU_DRAIN_DELAY_S": "0", **(env or {})}
         self._errors = data.with_suffix(".stderr")
         self._process: subprocess.Popen[bytes] | None = None
         self._family: set[int] = set()
@@ -86,6 +86,18 @@ class Gateway:
         for pid in self._family:
             if alive(pid):
                 os.kill(pid, signal.SIGKILL)
+
+    def ended(self, within: float) -> float:
+        """Wait until it has ended by itself and return when (time.monotonic)."""
+        assert self._process
+        self._process.wait(within)
+        return time.monotonic()
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        assert self._process
+        return self._process.poll()
 
     def kill(self) -> None:
         """kill -9 of the parent alone."""
