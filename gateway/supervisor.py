@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -27,6 +26,7 @@ from gateway.errors import StartupError
 from gateway.keys_watch import KeysWatch
 from gateway.listening import SETTLE_S, address_of, listener_on, turn_newcomers_away
 from gateway.ports import VisitorKey
+from gateway.readiness import readiness
 from gateway.reload import unpacked
 from gateway.rights.ledger import Ledger
 from gateway.rights.requests import Rights
@@ -56,8 +56,6 @@ _INTERNAL_DRAIN_S = 2
 _SHORT_LIFE_S = 5.0
 _LONGEST_PAUSE_S = 5.0
 _REPORT_WITHIN_S = 1.0
-_SILENT_S = 5.0
-"""How long a worker may leave every question open before that is said."""
 _SWEEP_WITHIN_S = 10.0
 
 
@@ -385,34 +383,9 @@ class Supervisor:
         return total
 
     def _readiness(self) -> Readiness:
-        reasons = []
-        if self._stopping.is_set():
-            reasons.append("the gateway is stopping")
-        ready = [w for w in self._workers.values() if w.ready.is_set()]
-        if not ready:
-            reasons.append("no worker is ready")
-        away = [w for w in ready if w.store_trouble]
-        if ready and len(away) == len(ready) and all(w.spool_trouble for w in ready):
-            reasons.append(f"{ready[0].store_trouble}; {ready[0].spool_trouble}")
-        return Readiness(
-            tuple(reasons), (*_spooling(away), *self._silent_workers(), *self._rules.notes(), *self._keys.notes())
-        )
-
-    def _silent_workers(self) -> list[str]:
-        """Return one sentence for each worker that leaves the parent without an answer."""
+        notes = (*self._rules.notes(), *self._keys.notes())
         now = asyncio.get_running_loop().time()
-        return [
-            f"worker {w.number} (process {w.process.pid}) has said nothing for {now - w.heard:.0f} s; "
-            "new rules and keys wait until it does or is ended"
-            for w in self._workers.values()
-            if w.ready.is_set() and w.owed and now - w.heard > _SILENT_S
-        ]
-
-
-def _spooling(away: Sequence[RunningWorker]) -> list[str]:
-    """Return what becomes of the hits of workers whose writes the store does not take, one sentence for each case."""
-    cases = Counter((w.store_trouble, w.spool_trouble or "hits go to the spool") for w in away)
-    return [f"{number} of the workers: {store}; {spool}" for (store, spool), number in sorted(cases.items())]
+        return readiness(list(self._workers.values()), notes, now, stopping=self._stopping.is_set())
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

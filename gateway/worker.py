@@ -26,6 +26,7 @@ from gateway.http.limits import connections_allowed
 from gateway.http.server import Server
 from gateway.networks.data import FOLDER, Networks
 from gateway.ports import VisitorKey
+from gateway.readiness import SPOOL_OFF
 from gateway.settings import Settings
 from gateway.spool.segments import FOLDER as SPOOL
 from gateway.spool.spool import Spool
@@ -87,7 +88,7 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
         networks.report(gateway.telemetry)
         gateway.telemetry.gauges["connections"] = len(connections.open)
         connection.report(gateway.telemetry)
-        spool_trouble = "the spool is off" if gateway.spool is None else gateway.spool.trouble
+        spool_trouble = SPOOL_OFF if gateway.spool is None else gateway.spool.trouble
         return {**gateway.report(), "store_trouble": connection.trouble, "spool_trouble": spool_trouble}
 
     gateway.warm_up()
