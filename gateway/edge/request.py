@@ -17,6 +17,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 RETRY_AFTER_S = 2
+_MOST_DIGITS = 18
 
 _JSON: Header = (b"content-type", b"application/json")
 _NO_STORE: Header = (b"cache-control", b"no-store")
@@ -46,15 +47,15 @@ class Request:
 
     async def body(self, limit: int, deadlines: Deadlines) -> bytes:
         """Return the decoded body; raises TooLarge, TooSlow, BadContentEncoding, BadRequest or Disconnected."""
-        length = self.headers.get(b"content-length")
-        if length is not None and length.isdigit() and int(length) > limit:
+        length = self.headers.get(b"content-length", b"").lstrip(b"0")  # int() refuses thousands of digits
+        if length.isdigit() and (len(length) > _MOST_DIGITS or int(length) > limit):
             raise _too_large(limit)
         try:
             body = await deadlines.within(self._all(limit))
         except TimeoutError as err:
             raise TooSlow("the body did not arrive in time", hint="send it again, in smaller batches") from err
-        encoding = self.headers.get(b"content-encoding", b"identity").strip().lower()
-        if encoding == b"gzip":
+        encoding = self._encoding()
+        if encoding in (b"gzip", b"x-gzip"):  # RFC 9110, section 8.4.1.3
             return _gunzipped(body, limit)
         if encoding != b"identity":
             raise BadContentEncoding(
@@ -64,6 +65,13 @@ class Request:
         if len(body) > limit:
             raise _too_large(limit)
         return body
+
+    def _encoding(self) -> bytes:
+        """Return what the body is encoded in; all headers of it count, in their order (RFC 9110, section 8.4)."""
+        if b"content-encoding" not in self.headers:
+            return b"identity"
+        said = b", ".join(value.strip() for name, value in self.scope["headers"] if name == b"content-encoding")
+        return said.lower() or b"identity"
 
     async def _all(self, limit: int) -> bytes:
         message = await self._receive()
