@@ -35,7 +35,9 @@ from personalize.model import PURPOSES
 from tests.gateway.making import NOW, hit, site
 
 KEYS = ("k" * 32,)
-_CATEGORIES = site().consent_categories
+_SITE = site()
+"""One for all: to compile its rules takes longer than to read anything."""
+_CATEGORIES = _SITE.consent_categories
 _KINDS = ("", "track", "page", "screen", "identify", "group", "alias")
 
 
@@ -49,14 +51,16 @@ def events(data: bytes) -> None:
         assert err.message and err.hint
         return
     secret = bool(first and first[0] & 8)
-    of = hit(body=body, secret=secret, sent_at=times.parse_time(body.get("sentAt")))
+    of = hit(site=_SITE, body=body, secret=secret, sent_at=times.parse_time(body.get("sentAt")))
     with contextlib.suppress(BadRequest):
         consent.put_signals(of)
     too_large = segment.oversized(items, len(data))
     walk = segment.suspicious(data)
     kind = _KINDS[first[0] % len(_KINDS)] if first else ""
     for index, item in enumerate(items):
-        found = segment.too_large(index) if index in too_large else segment.decode_event(item, index, kind, of, walk=walk)
+        found = (
+            segment.too_large(index) if index in too_large else segment.decode_event(item, index, kind, of, walk=walk)
+        )
         if isinstance(found, BadEvent):
             assert found.outcome.reason in set(Rejected)
             assert found.outcome.message
@@ -88,8 +92,8 @@ def moments(data: bytes) -> None:
 
 def cookie_header(data: bytes) -> None:
     """Read a Cookie header: the visitor's own cookie and the banners'."""
-    found = _cookies().found(site(), data)
-    assert not found.visitor_id or _cookies().value(site(), found.visitor_id).encode() in data
+    found = _cookies().found(_SITE, data)
+    assert not found.visitor_id or _cookies().value(_SITE, found.visitor_id).encode() in data
     assert all(cookies_in(data, b"tuttu_id"))
     said = banners.said_in_cookies(data, banners.BANNERS, _CATEGORIES)
     assert said.limit <= PURPOSES
@@ -103,7 +107,12 @@ def consent_words(data: bytes) -> None:
     except orjson.JSONDecodeError:
         return
     tables = [value] if isinstance(value, dict) else []
-    for table in [*tables, {"consent": value}, {"consentManagement": value}, {"consent": {"categoryPreferences": value}}]:
+    for table in [
+        *tables,
+        {"consent": value},
+        {"consentManagement": value},
+        {"consent": {"categoryPreferences": value}},
+    ]:
         said = banners.said_in_context(table, _CATEGORIES)
         assert said.limit <= PURPOSES
         with contextlib.suppress(BadRequest):
@@ -118,8 +127,8 @@ def tokens(data: bytes) -> None:
         assert _tokens().read("demo", "v", value) is None
         links = _tokens().links
         assert links.read(value) is links.read_pixel(value) is links.recognized("demo", value, NOW) is None
-        assert not proves(site(), "u-1", value)
-        _cookies().visitor_id(site(), value)
+        assert not proves(_SITE, "u-1", value)
+        _cookies().visitor_id(_SITE, value)
         with contextlib.suppress(ValueError):
             assert lifetime_ms(value) > 0
 
@@ -128,7 +137,7 @@ def addresses(data: bytes) -> None:
     """Read bytes as addresses of pages, of a link's target, of proxies, of an origin."""
     text = data.decode("utf-8", "replace")
     for properties, context in (({"url": text, "referrer": text}, {}), ({"path": text}, {"page": {"url": text}})):
-        facts = enriched(hit(headers={b"user-agent": data, b"accept-language": data}), context, properties)
+        facts = enriched(hit(site=_SITE, headers={b"user-agent": data, b"accept-language": data}), context, properties)
         assert len(facts.page) <= 1_024
         assert len(facts.campaign) <= 200
     with contextlib.suppress(BadTarget):
@@ -179,6 +188,7 @@ DECODERS: dict[str, Callable[[bytes], None]] = {
     each.__name__: each
     for each in (events, moments, cookie_header, consent_words, tokens, addresses, headers, bodies, logged)
 }
+
 
 async def _body(sent: bytes, encoding: bytes, limit: int) -> bytes:
     async def receive() -> dict[str, Any]:

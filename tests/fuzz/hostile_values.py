@@ -33,7 +33,18 @@ TEXTS = (
     "'; --", "%00", "../../etc/passwd", "a" * 40_000, "\x01" * 3_000, "\x01" * 700, "\x01" * 95, "𝕏" * 250, "ä" * 1_000, "٣", "ﬀ", "İ", "ß" * 400, '"' * 900, "\\" * 900,
 )  # fmt: skip
 
-LISTS: tuple[Any, ...] = ([], [[]], [None], [1, "a", {}], ["analytics", 1], ["analytics"], ["ads"], {}, {"": None}, {"a": {"": []}})
+LISTS: tuple[Any, ...] = (
+    [],
+    [[]],
+    [None],
+    [1, "a", {}],
+    ["analytics", 1],
+    ["analytics"],
+    ["ads"],
+    {},
+    {"": None},
+    {"a": {"": []}},
+)
 
 SCALARS: tuple[Any, ...] = (None, True, False, *NUMBERS, *TIMES, *IDS, *ADDRESSES, *TEXTS)
 

@@ -32,9 +32,7 @@ from tests.fuzz.requests import Headers, Sample, Sent, samples
 KINDS = ("tree", "bytes", "headers", "valid")
 SHARES = (0.5, 0.22, 0.18, 0.1)
 
-_EVENT_PATHS = tuple(
-    f"/v1/{name}" for name in (*("track", "page", "screen", "identify", "group", "alias"), *"tpsiga")
-)
+_EVENT_PATHS = tuple(f"/v1/{name}" for name in (*("track", "page", "screen", "identify", "group", "alias"), *"tpsiga"))
 _BATCH_PATHS = ("/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch")
 _OTHERS = ("/v1/decide", "/v1/links", "/v1/privacy/export", "/v1/privacy/delete")
 _PATHS = (*_EVENT_PATHS, *_BATCH_PATHS, *_OTHERS, *_OTHERS)
@@ -42,7 +40,15 @@ _GETS = (
     "/v1/projects/demo/settings", "/v1/projects/\x00/settings", "/sourceConfig/", "/v1/go/a.b.c", "/v1/open/a.b.c.gif",
     "/v1/privacy/reports/x", "/tuttu.js", "/live", "/", "/v1/../v1/page", "//v1/batch", "/v1/page/", "/V1/PAGE", "/v1/m",
 )  # fmt: skip
-_QUERIES = (b"writeKey=demo", b"writeKey=%FF", b"writeKey=demo&writeKey=x", b"explain=1", b"a=b&" * 3_000, b"%", b"language=\xff")
+_QUERIES = (
+    b"writeKey=demo",
+    b"writeKey=%FF",
+    b"writeKey=demo&writeKey=x",
+    b"explain=1",
+    b"a=b&" * 3_000,
+    b"%",
+    b"language=\xff",
+)
 _MARKED = re.compile(rb'"@raw([0-9]+)@"')
 _TWICE = re.compile(rb"@twice@")
 
@@ -261,4 +267,7 @@ def _zipped(r: random.Random, body: bytes, headers: Headers) -> tuple[bytes, Hea
             packed = gzip.compress(b" " * r.choice((10, 499_999, 500_001, 3_000_000)), 1, mtime=0)
         case _:
             pass
-    return packed, [*headers, (b"content-encoding", r.choice((b"gzip", b"gzip", b"gzip", b"GZIP", b"gzip, gzip", b"x-gzip")))]
+    return packed, [
+        *headers,
+        (b"content-encoding", r.choice((b"gzip", b"gzip", b"gzip", b"GZIP", b"gzip, gzip", b"x-gzip"))),
+    ]

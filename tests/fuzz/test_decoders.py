@@ -48,7 +48,10 @@ def test_a_decoder_takes_any_bytes(name: str) -> None:
 @pytest.mark.parametrize("name", ["events", "consent_words", "moments"])
 def test_a_decoder_takes_any_json(name: str) -> None:
     @settings(max_examples=100, deadline=None)
-    @given(st.binary(min_size=1, max_size=1), VALUES | st.dictionaries(st.sampled_from(["batch", "context", "type"]), VALUES))
+    @given(
+        st.binary(min_size=1, max_size=1),
+        VALUES | st.dictionaries(st.sampled_from(["batch", "context", "type"]), VALUES),
+    )
     def decoded(first: bytes, value: object) -> None:
         DECODERS[name](first + orjson.dumps(value) if name == "events" else orjson.dumps(value))
 
