@@ -107,9 +107,9 @@ def _last_day(history: list[Any]) -> float:
 def _shrunk(profile: Profile, revision: str, gone: dict[str, int]) -> tuple[Profile, bytes]:
     """Let go until the document fits: the oldest days first, then the matchers hit longest ago.
 
-    Everything else is bounded by fold, far below the limit for whatever people write; only texts that are made to take
-    much room reach it, and of those purchases, traits and the company's attributes go. The floor that the days were cut at stays on the profile,
-    so a late event of such a day cannot bring it back.
+    Everything else is bounded by fold, far below the limit for whatever people write; of texts that are made to take
+    much room, purchases, traits and the company's attributes go. The floor that the days were cut at stays on the
+    profile, so a late event of such a day cannot bring it back.
     """
     p = profile.copy()
     document = encode(p, revision)
@@ -134,7 +134,7 @@ def _shrunk(profile: Profile, revision: str, gone: dict[str, int]) -> tuple[Prof
 
 
 def _fewer_values(p: Profile) -> int:
-    """Take away half of the purchases, the oldest, else of the traits, else the company's attributes; return how many."""
+    """Take away half of the purchases, the oldest, else of the traits, else the company's attributes; say how many."""
     if p.owns:
         latest = sorted(p.owns.items(), key=lambda item: (item[1], item[0]), reverse=True)
         p.owns = dict(latest[: len(latest) // 2])

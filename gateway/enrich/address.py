@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from gateway.networks.address import packed, written
 
 _MOST_HOPS = 50
-"""Proxies that are walked past at most: whoever writes their addresses into the header thousands of times gets no more."""
+"""Proxies that are walked past at most, however often somebody writes their addresses into the header."""
 
 
 class TrustedProxies:

@@ -47,8 +47,7 @@ def events(data: bytes) -> None:
     try:
         body = segment.decode_body(data)
         items = segment.items_of(body, required=False) or [body]
-    except BadRequest as err:
-        assert err.message and err.hint
+    except BadRequest:
         return
     secret = bool(first and first[0] & 8)
     of = hit(site=_SITE, body=body, secret=secret, sent_at=times.parse_time(body.get("sentAt")))
@@ -165,9 +164,7 @@ def bodies(data: bytes) -> None:
     for sent, encoding in ((data, b"gzip"), (zipped, b"gzip"), (data, b"identity"), (data, data[:20])):
         try:
             found = _run(_body(sent, encoding, limit))
-        except GatewayError as err:
-            assert err.message
-            assert err.hint
+        except GatewayError:
             continue
         assert len(found) <= limit
         if sent is zipped:

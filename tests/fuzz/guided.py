@@ -13,7 +13,21 @@ import sys
 import tempfile
 from pathlib import Path
 
+import orjson
+from rich.console import Console
+
+from tests.fuzz.hostile_values import ADDRESSES, COOKIES, HEADER_VALUES, IDS, TIMES
+from tests.fuzz.requests import samples
+
 FOLDER = Path(".fuzz")
+
+CONSENT = (
+    b'{"consent":["analytics"]}', b'{"Analytics":true,"Advertising":false}',
+    b'{"consent":{"categoryPreferences":{"a":true}}}',
+    b'{"allowedConsentIds":["C0002"],"deniedConsentIds":{"C0004":1},"resolutionStrategy":"or"}',
+)  # fmt: skip
+
+console = Console()
 
 
 def main() -> None:
@@ -26,7 +40,7 @@ def main() -> None:
     if options.one:
         _fuzz(options.one, rest)
         return
-    from tests.fuzz.decoders import DECODERS
+    from tests.fuzz.decoders import DECODERS  # noqa: PLC0415 - a child imports it under atheris, see _fuzz
 
     names = options.only.split(",") if options.only else list(DECODERS)
     broken = [name for name in names if not _lead(name, options.seconds)]
@@ -55,35 +69,26 @@ def _lead(name: str, seconds: int) -> bool:
     lines = done.stderr.splitlines()
     told = [line for line in lines if "DONE" in line or "cov:" in line][-1:]
     units = [line.rpartition(" ")[2] for line in lines if "number_of_executed_units" in line]
-    print(f"{name}: {''.join(units)} inputs, {''.join(told).strip()}")
+    console.print(f"{name}: {''.join(units)} inputs, {''.join(told).strip()}")
     if done.returncode:
-        print(done.stdout[-3_000:], "\n".join(lines[-30:]), sep="\n")
+        console.print(done.stdout[-3_000:], "\n".join(lines[-30:]), sep="\n", markup=False)
     return done.returncode == 0
 
 
 def _plant(corpus: Path) -> None:
     """Begin with what is known to be hostile, and with what clients send."""
-    from tests.fuzz.hostile_values import ADDRESSES, COOKIES, HEADER_VALUES, IDS, TIMES
-    from tests.fuzz.requests import samples
-
     known = [*(text.encode() for text in (*IDS, *TIMES, *ADDRESSES)), *COOKIES, *HEADER_VALUES]
-    known += [b"\x00" + sample_body(sample.body) for sample in samples()]
+    bodies = [orjson.dumps(sample.body) for sample in samples()]
+    known += [*bodies, *(b"\x00" + body for body in bodies), *CONSENT]
     for number, data in enumerate(known):
         (corpus / str(number)).write_bytes(data[:4_096])
 
 
-def sample_body(body: object) -> bytes:
-    """Return a client's body as bytes."""
-    import orjson
-
-    return orjson.dumps(body)
-
-
 def _fuzz(name: str, rest: list[str]) -> None:
-    import atheris
+    import atheris  # noqa: PLC0415 - there only where `make fuzz-decoders` has put it
 
     with atheris.instrument_imports(include=["gateway", "personalize"]):
-        from tests.fuzz.decoders import DECODERS
+        from tests.fuzz.decoders import DECODERS  # noqa: PLC0415 - to be instrumented
 
     atheris.Setup([sys.argv[0], *rest], DECODERS[name])
     atheris.Fuzz()

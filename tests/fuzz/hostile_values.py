@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001 - rows of values, among them letters that look like others
 """What breaks decoders: values, texts, and words of the protocols that a mutation puts where others were expected."""
 
 from __future__ import annotations

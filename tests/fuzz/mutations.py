@@ -38,7 +38,7 @@ _OTHERS = ("/v1/decide", "/v1/links", "/v1/privacy/export", "/v1/privacy/delete"
 _PATHS = (*_EVENT_PATHS, *_BATCH_PATHS, *_OTHERS, *_OTHERS)
 _GETS = (
     "/v1/projects/demo/settings", "/v1/projects/\x00/settings", "/sourceConfig/", "/v1/go/a.b.c", "/v1/open/a.b.c.gif",
-    "/v1/privacy/reports/x", "/tuttu.js", "/live", "/", "/v1/../v1/page", "//v1/batch", "/v1/page/", "/V1/PAGE", "/v1/m",
+    "/v1/privacy/reports/x", "/tuttu.js", "/live", "/", "/v1/../v1/page", "//v1/batch", "/v1/page/", "/V1/PAGE",
 )  # fmt: skip
 _QUERIES = (
     b"writeKey=demo",

@@ -1,4 +1,4 @@
-"""What is sent: requests as data, those that real clients sent, and one that failed as a file that can be sent again."""
+"""What is sent: requests as data, those of real clients, and those that failed, as files to be sent again."""
 
 from __future__ import annotations
 

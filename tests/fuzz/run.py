@@ -1,4 +1,4 @@
-"""`make fuzz`: requests by the hundred thousand against the gateway in this process, or over sockets against a real one.
+"""`make fuzz`: requests by the hundred thousand, to the gateway in this process or over sockets to a real one.
 
     make fuzz ARGS="--requests 1000000 --seed 7"
     make fuzz ARGS="--sockets --requests 100000"
@@ -28,7 +28,6 @@ from rich.table import Table
 from tests.fuzz import failures
 from tests.fuzz.harness import Broken, harness
 from tests.fuzz.mutations import Mutator
-from tests.fuzz.requests import Sent
 from tests.fuzz.sockets import Client
 from tests.integration.process import Gateway
 
@@ -39,6 +38,8 @@ CLEARED = 10_000
 COVERED = 10_000
 """The first so many requests run under coverage, which makes them several times slower."""
 MOST_FAILURES = 20
+console = Console()
+
 GROWTH_MB = 30.0
 """What may come on top after the first tenth, in which the caches fill up."""
 
@@ -69,9 +70,10 @@ async def _replay(path: Path) -> int:
                 gateway.read_all(sent)
             except Broken as err:
                 broken += 1
-                print(f"{sent.method} {sent.path}: {err.why}")
+                console.print(f"{sent.method} {sent.path}: {err.why}", markup=False)
             else:
-                print(f"{sent.method} {sent.path}: {status} {body[:200]!r} (was: {why[:100]})")
+                told = f"{sent.method} {sent.path}: {status} {body[:200]!r} (was: {why[:100]})"
+                console.print(told, markup=False)
     return min(broken, 1)
 
 
@@ -112,50 +114,52 @@ async def _in_process(requests: int, seed: int, measured: coverage.Coverage) -> 
             table.add_row("memory after the first tenth", f"{settled:.0f} MB")
             table.add_row("grown since", f"{grown:+.1f} MB")
         table.add_row(f"decoders covered by the first {min(COVERED, requests):,}", _covered(measured))
-        Console().print(table)
+        console.print(table)
     return 1 if found or grown > GROWTH_MB else 0
 
 
 async def _over_sockets(requests: int, seed: int) -> int:
     found: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory(prefix="tuttu-fuzz-") as name:
-        with Gateway(Path(name) / "data", "--workers", "2", env={"TUTTU_LOG_ENTRIES": "20000"}) as gateway:
-            mutator = Mutator(seed)
-            before = sum(map(peak_mb, gateway.worker_pids()))
-            clients = [Client(gateway.public) for _ in range(AT_ONCE)]
-            began = time.monotonic()
-            with _progress() as progress:
-                task = progress.add_task("requests", total=requests)
+    with (
+        tempfile.TemporaryDirectory(prefix="tuttu-fuzz-") as name,
+        Gateway(Path(name) / "data", "--workers", "2", env={"TUTTU_LOG_ENTRIES": "20000"}) as gateway,
+    ):
+        mutator = Mutator(seed)
+        before = sum(map(peak_mb, gateway.worker_pids()))
+        clients = [Client(gateway.public) for _ in range(AT_ONCE)]
+        began = time.monotonic()
+        with _progress() as progress:
+            task = progress.add_task("requests", total=requests)
 
-                async def play(client: Client, start: int) -> None:
-                    for number in range(start, requests, AT_ONCE):
-                        sent = mutator.request(number)
-                        kinds[sent.kind] += 1
-                        status = await client.send(sent)
-                        if status >= 500 and len(found) < MOST_FAILURES:
-                            _note(found, Broken(sent, f"answered {status}"), f"{seed}-{number}")
-                        progress.advance(task)
-                    await client.close()
+            async def play(client: Client, start: int) -> None:
+                for number in range(start, requests, AT_ONCE):
+                    sent = mutator.request(number)
+                    kinds[sent.kind] += 1
+                    status = await client.send(sent)
+                    if status >= 500 and len(found) < MOST_FAILURES:
+                        _note(found, Broken(sent, f"answered {status}"), f"{seed}-{number}")
+                    progress.advance(task)
+                await client.close()
 
-                await asyncio.gather(*(play(client, start) for start, client in enumerate(clients)))
-            seconds = time.monotonic() - began
-            metrics = gateway.metrics()
-            outcomes = Counter[str]()
-            for key, value in metrics.items():
-                if key[0] == "tuttu_events_total":
-                    outcomes[key[1]] += int(value)
-            statuses = sum((client.statuses for client in clients), Counter())
-            table = _table(seed, statuses, kinds, found)
-            table.add_row("a second", f"{requests / seconds:,.0f}")
-            table.add_row("outcomes", _told(outcomes))
-            received = int(metrics["tuttu_events_received_total",])
-            table.add_row("received", f"{received:,}, the sum of outcomes is {sum(outcomes.values()):,}")
-            after = sum(map(peak_mb, gateway.worker_pids()))
-            table.add_row("peak memory of both workers", f"{before:.0f} MB before, {after:.0f} MB after")
-            traceback = "Traceback" in gateway.errors()
-            table.add_row("tracebacks", gateway.errors() if traceback else "none")
-            Console().print(table)
+            await asyncio.gather(*(play(client, start) for start, client in enumerate(clients)))
+        seconds = time.monotonic() - began
+        metrics = gateway.metrics()
+        outcomes = Counter[str]()
+        for key, value in metrics.items():
+            if key[0] == "tuttu_events_total":
+                outcomes[key[1]] += int(value)
+        statuses = sum((client.statuses for client in clients), Counter())
+        table = _table(seed, statuses, kinds, found)
+        table.add_row("a second", f"{requests / seconds:,.0f}")
+        table.add_row("outcomes", _told(outcomes))
+        received = int(metrics["tuttu_events_received_total",])
+        table.add_row("received", f"{received:,}, the sum of outcomes is {sum(outcomes.values()):,}")
+        after = sum(map(peak_mb, gateway.worker_pids()))
+        table.add_row("peak memory of both workers", f"{before:.0f} MB before, {after:.0f} MB after")
+        traceback = "Traceback" in gateway.errors()
+        table.add_row("tracebacks", gateway.errors() if traceback else "none")
+        console.print(table)
     return 1 if found or traceback or received != sum(outcomes.values()) else 0
 
 
@@ -163,7 +167,7 @@ def _note(found: Counter[str], err: Broken, name: str) -> None:
     why = err.why[:200] + "…" + err.why[-200:] if len(err.why) > 400 else err.why
     found[why] += 1
     if found[why] == 1:
-        print(f"{failures.write(FOLDER, name, err.sent, err.why)}: {why}", file=sys.stderr)
+        console.print(f"{failures.write(FOLDER, name, err.sent, err.why)}: {why}", markup=False)
 
 
 def _progress() -> Progress:

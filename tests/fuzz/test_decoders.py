@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -12,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.identity.visitor import Cookies
 from tests.fuzz.decoders import DECODERS, KEYS
 from tests.fuzz.hostile_values import ADDRESSES, COOKIES, HEADER_VALUES, IDS, TEXTS, TIMES
-from tests.fuzz.requests import VECTORS, samples
+from tests.fuzz.requests import samples
 from tests.gateway.making import site
 
 VALUES = st.recursive(
@@ -23,16 +21,15 @@ VALUES = st.recursive(
 )  # fmt: skip
 KNOWN = (
     *(text.encode() for text in (*IDS, *TIMES, *ADDRESSES, *TEXTS)), *COOKIES, *HEADER_VALUES,
-    *(orjson.dumps(sample.body) for sample in samples()), f"__Host-tuttu_id={Cookies(KEYS).value(site(), 'v')}".encode(),
+    *(orjson.dumps(sample.body) for sample in samples()),
+    f"__Host-tuttu_id={Cookies(KEYS).value(site(), 'v')}".encode(),
 )  # fmt: skip
-FOUND = orjson.loads((VECTORS / "fuzzed-decoders.json").read_bytes())
 
 
 @pytest.mark.parametrize("name", DECODERS)
 def test_a_decoder_takes_whatever_is_known_to_be_hostile(name: str) -> None:
     for data in KNOWN:
-        DECODERS[name](data)
-        DECODERS[name](b"\x01" + data)
+        DECODERS[name](b"\x01" + data if name == "events" else data)
 
 
 @pytest.mark.parametrize("name", DECODERS)
@@ -56,8 +53,3 @@ def test_a_decoder_takes_any_json(name: str) -> None:
         DECODERS[name](first + orjson.dumps(value) if name == "events" else orjson.dumps(value))
 
     decoded()
-
-
-@pytest.mark.parametrize("found", FOUND, ids=[each["why"] for each in FOUND])
-def test_what_once_broke_a_decoder_does_not_any_more(found: dict[str, str]) -> None:
-    DECODERS[found["decoder"]](base64.b64decode(found["data"]))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import orjson
 import pytest
 
 from tests.fuzz import failures
@@ -16,7 +19,8 @@ async def test_what_clients_send_is_understood() -> None:
     async with harness() as gateway:
         for sample in samples():
             headers = [each for each in sample.headers if each[0] != b"content-encoding"]
-            status, body = await gateway.send(Sent("POST", sample.path, sample.query, headers, _json(sample.body)))
+            body = orjson.dumps(sample.body)
+            status, body = await gateway.send(Sent("POST", sample.path, sample.query, headers, body))
             assert status == 200, (sample.path, body)
         assert gateway.app.outcomes().keys() <= {"stored", "duplicate"}
 
@@ -40,12 +44,6 @@ async def test_what_once_broke_something_does_not_any_more(why: str) -> None:
         gateway.read_all(sent)
 
 
-def test_a_failing_request_is_written_so_that_it_can_be_sent_again(tmp_path) -> None:  # noqa: ANN001 - a path
+def test_a_failing_request_is_written_so_that_it_can_be_sent_again(tmp_path: Path) -> None:
     sent = Sent("POST", "/v1/page", b"a=\xff", [(b"cookie", b"\xff\x00")], b"\x00\xff{", "bytes")
     assert failures.read(failures.write(tmp_path, "one", sent, "it broke")) == [("it broke", sent)]
-
-
-def _json(body: object) -> bytes:
-    import orjson
-
-    return orjson.dumps(body)
