@@ -10,7 +10,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := setup
-.PHONY: setup run test lint bench bench-rules bench-strangers bench-import bench-durability bench-drain bench-pages sdk lock
+.PHONY: setup run test lint bench bench-rules bench-strangers bench-import bench-durability bench-drain bench-hostile
+.PHONY: bench-pages fuzz fuzz-decoders sdk lock
 
 setup: $(VENV)/.dev  ## only the set-up, into .venv/
 
@@ -46,6 +47,15 @@ bench-durability: $(VENV)/.dev  ## what replica and disk cost a write; ARGS=--qu
 bench-drain: $(VENV)/.dev  ## SIGTERM under load; ARGS="--rate 1000" for another load
 	@$(BIN)/python -m benchmarks.drain $(ARGS)
 
+bench-hostile: $(VENV)/.dev  ## what others notice of slow connections and bombs; ARGS="--seconds 5" for a short run
+	@$(BIN)/python -m benchmarks.hostile $(ARGS)
+
+fuzz: $(VENV)/.dev  ## mutated requests; ARGS="--requests 1000000 --seed 7", --sockets, --replay FILE
+	@$(BIN)/python -W ignore -m tests.fuzz $(ARGS)
+
+fuzz-decoders: $(VENV)/.atheris  ## led by coverage, each decoder for a minute; ARGS="--seconds 300 --only events"
+	@$(BIN)/python -m tests.fuzz.guided $(ARGS)
+
 bench-pages: $(VENV)/.node  ## Lighthouse over the demo of a running gateway; ARGS=http://127.0.0.1:8080
 	@$(NPM) ci --prefix benchmarks/pages --silent --ignore-scripts
 	@$(NODE) benchmarks/pages/lighthouse.mjs $(ARGS)
@@ -53,13 +63,14 @@ bench-pages: $(VENV)/.node  ## Lighthouse over the demo of a running gateway; AR
 sdk: $(VENV)/.sdk  ## builds gateway/web/tuttu.js from sdk-js/
 	@$(NPM) run build --prefix sdk-js --silent
 
-# Both locks hold hashes, never an address. The test tools are chosen last, so that they test what is shipped.
+# All locks hold hashes, never an address. The test tools are chosen last, so that they test what is shipped.
 LOCK = $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" pyproject.toml --extra build
 lock: $(VENV)/.python
 	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv; }
 	@$(LOCK) --output-file requirements.txt
 	@$(LOCK) --extra dev --constraint requirements.txt --output-file tests/requirements.txt
+	@$(subst pyproject.toml --extra build,tests/fuzz/requirements.in,$(LOCK)) --output-file tests/fuzz/requirements.txt
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -76,6 +87,12 @@ $(VENV)/.run: $(VENV)/.python requirements.txt pyproject.toml
 $(VENV)/.dev: $(VENV)/.run tests/requirements.txt
 	@echo 'installing the test tools …'
 	@$(PIP) --require-hashes --requirement tests/requirements.txt
+	@touch $@
+
+# Only for whoever asks for it: there are wheels of atheris for few systems.
+$(VENV)/.atheris: $(VENV)/.dev tests/fuzz/requirements.txt
+	@echo 'installing atheris …'
+	@$(PIP) --require-hashes --requirement tests/fuzz/requirements.txt
 	@touch $@
 
 $(VENV)/.node: $(VENV)/.python

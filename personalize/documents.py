@@ -107,8 +107,9 @@ def _last_day(history: list[Any]) -> float:
 def _shrunk(profile: Profile, revision: str, gone: dict[str, int]) -> tuple[Profile, bytes]:
     """Let go until the document fits: the oldest days first, then the matchers hit longest ago.
 
-    Everything else is bounded by fold, far below the limit. The floor that the days were cut at stays on the profile,
-    so a late event of such a day cannot bring it back.
+    Everything else is bounded by fold, far below the limit for whatever people write; of texts that are made to take
+    much room, purchases, traits and the company's attributes go. The floor that the days were cut at stays on the
+    profile, so a late event of such a day cannot bring it back.
     """
     p = profile.copy()
     document = encode(p, revision)
@@ -126,7 +127,30 @@ def _shrunk(profile: Profile, revision: str, gone: dict[str, int]) -> tuple[Prof
         gone["matcher"] = gone.get("matcher", 0) + len(p.matchers) - len(keep)
         p.matchers = {matcher: p.matchers[matcher] for matcher in keep}
         document = encode(p, revision)
+    while len(document) > MAX_BYTES and (p.owns or p.traits or (p.company and p.company[2])):
+        gone["value"] = gone.get("value", 0) + _fewer_values(p)
+        document = encode(p, revision)
     return p, document
+
+
+def _fewer_values(p: Profile) -> int:
+    """Take away half of the purchases, the oldest, else of the traits, else the company's attributes; say how many."""
+    if p.owns:
+        latest = sorted(p.owns.items(), key=lambda item: (item[1], item[0]), reverse=True)
+        p.owns = dict(latest[: len(latest) // 2])
+        return len(latest) - len(p.owns)
+    if len(p.traits) > 1:
+        left_out = p.traits[len(p.traits) // 2 :]
+        p.traits = p.traits[: len(p.traits) // 2]
+        return sum(len(group) for _, group in left_out)
+    if p.traits:
+        stamp, group = p.traits[0]
+        names = sorted(group)[: len(group) // 2]
+        p.traits = [[stamp, {name: group[name] for name in names}]] if names else []
+        return len(group) - len(names)
+    number = len(p.company[2])
+    p.company = [*p.company[:2], {}]
+    return number
 
 
 def _rows(p: Profile) -> list[list[int]]:

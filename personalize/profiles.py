@@ -276,7 +276,7 @@ def _bounded(p: Profile, values: Mapping[str, Any], room: int) -> dict[str, Any]
     """Return the values of one event that are small enough, in its own order, as long as there is room (bytes)."""
     kept: dict[str, Any] = {}
     for name, value in values.items():
-        size = len(name) + _size(value)
+        size = size_of(name, value)
         if len(kept) < MAX_TRAITS and size <= min(MAX_VALUE_BYTES, room):
             kept[name] = value
             room -= size
@@ -292,7 +292,7 @@ def within_caps(p: Profile, groups: list[list[Any]]) -> list[list[Any]]:
     by a smaller one, would have left them in, had it come later.
     """
     number = sum(len(group) for _, group in groups)
-    size = sum(len(name) + _size(value) for _, group in groups for name, value in group.items())
+    size = sum(size_of(name, value) for _, group in groups for name, value in group.items())
     if number <= MAX_TRAITS and size <= MAX_TRAIT_BYTES:
         return groups
     left, room = MAX_TRAITS, MAX_TRAIT_BYTES
@@ -300,7 +300,7 @@ def within_caps(p: Profile, groups: list[list[Any]]) -> list[list[Any]]:
     for stamp, group in groups:
         kept: dict[str, Any] = {}
         for name in sorted(group):
-            room -= len(name) + _size(group[name])
+            room -= size_of(name, group[name])
             if left == 0 or room < 0:
                 p.overflow += number - sum(len(g) for _, g in out) - len(kept)
                 return [*out, [stamp, kept]] if kept else out
@@ -310,10 +310,15 @@ def within_caps(p: Profile, groups: list[list[Any]]) -> list[list[Any]]:
     return out
 
 
+def size_of(name: str, value: Any) -> int:
+    """Return about how many bytes a trait takes, which are what the caps are about."""
+    return _size(name) - 3 + _size(value)
+
+
 def _size(value: Any) -> int:
-    """Return about how many bytes a value takes as JSON."""
+    """Return about how many bytes a value takes as JSON; a control character takes six there, a letter up to four."""
     if isinstance(value, str):
-        return len(value) + 3
+        return len(value) + 3 if value.isascii() and value.isprintable() else len(orjson.dumps(value)) + 1
     return len(orjson.dumps(value)) + 1 if isinstance(value, dict | list) else 8
 
 

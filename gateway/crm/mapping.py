@@ -19,7 +19,7 @@ from gateway.crm.errors import Problem, shown
 from gateway.crm.reading import Row, place
 from gateway.crm.values import REMOVED, BadValue, Kind, choices, kind_of, listed, moment, value_of
 from gateway.wire.segment import MAX_EVENT_BYTES, bad_id
-from personalize.profiles import MAX_OWNED, MAX_PRODUCT_NAME, MAX_VALUE_BYTES
+from personalize.profiles import MAX_OWNED, MAX_PRODUCT_NAME, MAX_VALUE_BYTES, size_of
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ class Mapping:
                 told.time = moment(cell, self.now)
             case _:
                 owner, _, name = column.field.partition(".")
-                if len(cell.encode()) > MAX_VALUE_BYTES - len(name) - 3:
+                if size_of(name, cell) > MAX_VALUE_BYTES:
                     raise BadValue(f"the value is over {MAX_VALUE_BYTES:,} bytes; a profile does not keep that")
                 values = told.company if owner == "company" else told.traits
                 values[name] = value_of(cell, self.kinds[column.index])

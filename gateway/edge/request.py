@@ -19,6 +19,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 RETRY_AFTER_S = 2
+_MOST_DIGITS = 18
 
 _JSON: Header = (b"content-type", b"application/json")
 _NO_STORE: Header = (b"cache-control", b"no-store")
@@ -56,14 +57,13 @@ class Request:
 
         A body over 64 kB, received or unzipped, waits for a share of the memory.
         """
-        length = self.headers.get(b"content-length")
-        if length is not None and length.isdigit() and int(length) > limit:
+        length = self.headers.get(b"content-length", b"").lstrip(b"0")  # int() refuses thousands of digits
+        if length.isdigit() and (len(length) > _MOST_DIGITS or int(length) > limit):
             raise _too_large(limit)
-        encoding = self.headers.get(b"content-encoding")
         try:
-            if encoding is None:
+            if b"content-encoding" not in self.headers:
                 return await deadlines.within(self._all(limit, 0))
-            return await deadlines.within(self._decoded(encoding.strip().lower(), limit))
+            return await deadlines.within(self._decoded(self._encoding(), limit))
         except TimeoutError as err:
             if self._waits:
                 raise Busy("many large bodies are under way", hint="send it again, in smaller batches") from err
@@ -73,6 +73,11 @@ class Request:
         """Give back the share of the memory, once nobody holds the body any more."""
         self._memory.give_back(self.share)
         self.share = 0
+
+    def _encoding(self) -> bytes:
+        """Return what the body is encoded in; all headers of it count, in their order (RFC 9110, section 8.4)."""
+        said = b", ".join(value.strip() for name, value in self.scope["headers"] if name == b"content-encoding")
+        return said.lower() or b"identity"
 
     async def _reserve(self, size: int) -> None:
         if not self.share:
@@ -107,7 +112,7 @@ class Request:
     async def _decoded(self, encoding: bytes, limit: int) -> bytes:
         if encoding == b"identity":
             return await self._all(limit, 0)
-        if encoding != b"gzip":
+        if encoding not in (b"gzip", b"x-gzip"):  # RFC 9110, section 8.4.1.3
             raise BadContentEncoding(
                 f'Content-Encoding "{encoding[:20].decode("latin-1")}" is not known here',
                 hint="send gzip or no encoding",

@@ -48,7 +48,8 @@ def site_routes(desk: Desk, rights: Rights | None = None, *, demo: bool = False)
     async def http_error(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         code = {404: "not_found", 405: "method_not_allowed"}.get(status, "http_error")
-        text = f"{request.method} {request.url.path[:200]} is not served here"
+        path = request.scope["path"][:200]  # request.url also decodes the query, which may be no UTF-8
+        text = f"{request.method} {path} is not served here"
         return _error(status, code, text, f"try {_KNOWN_POSTS}", _cors(desk, request))
 
     app = Starlette(

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from gateway.networks.address import packed, written
 
+_MOST_HOPS = 50
+"""Proxies that are walked past at most, however often somebody writes their addresses into the header."""
+
 
 class TrustedProxies:
     """The networks whose word about the client's address counts."""
@@ -26,7 +29,7 @@ class TrustedProxies:
         if not forwarded_for or not self._networks or not self.trusts(peer):
             return peer
         client = peer
-        for hop in reversed(forwarded_for.decode("latin-1").split(",")):
+        for hop in reversed(forwarded_for.decode("latin-1").rsplit(",", _MOST_HOPS)):
             address = packed(_without_port(hop.strip()))
             if address is None:
                 break

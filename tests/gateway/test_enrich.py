@@ -38,6 +38,11 @@ def test_the_client_is_found_behind_trusted_proxies_only(peer: str, forwarded: b
     assert PROXIES.client(peer, forwarded) == client
 
 
+def test_a_header_full_of_proxies_is_walked_a_few_steps_only() -> None:
+    assert PROXIES.client("127.0.0.1", b"198.51.100.7, " + b"10.0.0.1, " * 30 + b"10.0.0.2") == "198.51.100.7"
+    assert PROXIES.client("127.0.0.1", b"198.51.100.7, " + b"10.0.0.1, " * 6_000 + b"10.0.0.2") == "10.0.0.1"
+
+
 @given(st.binary(max_size=60))
 def test_any_forwarded_header_gives_an_address(forwarded: bytes) -> None:
     assert PROXIES.client("127.0.0.1", forwarded)

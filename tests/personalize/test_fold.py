@@ -15,7 +15,7 @@ from personalize.loader import load
 from personalize.model import Context, Event, Facts, Shown, stamp_of
 from personalize.plan import Plan, compile_rules
 from personalize.profiles import Profile, fold
-from tests.fakes.visitor import plan_of
+from tests.fakes.visitor import Visitor, plan_of
 from tests.personalize import strategies
 
 RULES = Path(__file__).parents[1] / "vectors" / "rules-example"
@@ -241,3 +241,21 @@ def test_an_odd_list_of_owned_products_is_no_trouble(odd: object) -> None:
     assert profile.owned() == (["insight pro"] if odd == "insight pro" else [])
     context = Context(Facts(), frozenset({"analytics", "personalization"}))
     assert decide(PLAN, profile, context, ["home hero", "article footer"], NOW)
+
+
+def test_texts_made_to_take_much_room_stay_below_the_cap_of_a_document() -> None:
+    visitor = Visitor(plan_of("stages: [{stage: stranger}]"))
+    visitor.is_known_by(**{f"t{n}": chr(n + 1) * 160 for n in range(25)})
+    visitor.works_at(**{f"a{n}": "\x01" * 160 for n in range(12)})
+    for n in range(60):
+        visitor.did("Purchase", properties={"product": chr(n % 30 + 1) * 98 + str(n)})
+    profile, document, gone = documents.encode_capped(visitor.profile, "r")
+    assert len(document) <= documents.MAX_BYTES
+    assert gone["value"]
+    assert profile.trait_values(), "what fits stays"
+
+
+def test_a_trait_is_measured_as_it_is_written() -> None:
+    visitor = Visitor(plan_of("stages: [{stage: stranger}]"))
+    visitor.is_known_by(plain="x" * 1_000, control="\x01" * 200, letters="ä" * 600, fits="ä" * 500)
+    assert visitor.profile.trait_values().keys() == {"plain", "fits"}
