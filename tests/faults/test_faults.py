@@ -1,0 +1,21 @@
+"""The short form of the fault suite: the most telling faults, a few hundred hits each. `make faults` runs all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.rig import Size, run
+from tests.faults.scenarios import SCENARIOS, Scenario, problems, sized
+
+SHORT = Size(hits=1_200, rate=400, visitors=60, workers=1, hold_s=0.8)
+
+
+@pytest.mark.parametrize("scenario", [s for s in SCENARIOS if s.short], ids=lambda s: s.name)
+def test_no_accepted_hit_is_lost_or_doubled(scenario: Scenario, tmp_path: Path) -> None:
+    result = run(
+        scenario.name, scenario.grade, scenario.setting, scenario.act, tmp_path, sized(scenario, SHORT), seed=1
+    )
+    assert problems(scenario, result) == []
+    assert len(result.book.accepted) > SHORT.hits / 2
