@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 import signal
@@ -15,7 +14,7 @@ from pathlib import Path
 from tests.faults.proxy import StoreProxy
 from tests.faults.rig import Act, Rig, Setting, busy_disk
 from tests.faults.stores import Store
-from tests.integration.process import eventually
+from tests.integration.process import alive, eventually
 
 ROOM_BYTES = 50_000
 LAG_S = 1.0
@@ -78,7 +77,7 @@ def busy(rig: Rig) -> None:
 
 
 def script_over(rig: Rig) -> None:
-    eventually(lambda: rig.store.answers(), 30)
+    eventually(rig.store.answers, 30)
     rig.store.configure(**{"busy-reply-threshold": 5000})
 
 
@@ -100,6 +99,25 @@ def _refuse(rig: Rig) -> None:
 
 
 DOWN_AT_START = Setting(prepare=_refuse)
+
+
+# -- the embedded store ----------------------------------------------------------------------------------------------
+
+EMBEDDED = Setting(embedded=True)
+
+
+def kill_embedded(rig: Rig) -> None:
+    """Kill the gateway's own store, which starts it again by itself."""
+    os.kill(rig.running.store_pid(), signal.SIGKILL)
+
+
+def kill_and_start_parent(rig: Rig) -> None:
+    """Kill the parent alone and start another at once; the store is adopted or gone, and the old workers go."""
+    store, workers = rig.running.store_pid(), rig.workers()
+    rig.running.kill()
+    rig.running.start()
+    assert rig.running.store_pid() == store or not alive(store), "two stores on one folder"
+    eventually(lambda: not any(alive(pid) for pid in workers), within=5)
 
 
 # -- replicas --------------------------------------------------------------------------------------------------------
@@ -235,7 +253,7 @@ def lose_power_of_both(rig: Rig) -> None:
 
 
 def _faketime() -> str:
-    return next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), "")
+    return next(map(str, Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), "")
 
 
 def no_faketime() -> str:

@@ -14,9 +14,11 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from io import BufferedWriter
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, TextIO
+
+import uvloop
 
 from tests.faults.visitors import COOKIE, Cast, Order, Visitor
 
@@ -42,7 +44,7 @@ class Answer:
 class Client:
     """Sends orders over kept connections and writes the book."""
 
-    def __init__(self, settings: dict[str, Any], book: BufferedWriter) -> None:
+    def __init__(self, settings: dict[str, Any], book: RawIOBase) -> None:
         self._host, self._port = settings["host"], settings["port"]
         self._rng = random.Random(settings["seed"])  # noqa: S311 - repeatable on purpose
         self._cast = Cast(self._rng, settings["secret_key"], settings["visitors"])
@@ -198,36 +200,31 @@ def _cookie(head: bytes) -> str:
     return head[at + len(sign) :].partition(b";")[0].decode() if at >= 0 else ""
 
 
-async def main(settings: dict[str, Any], orders: asyncio.StreamReader, out: TextIO) -> None:
-    """Go through the phases; each begins when a line is read."""
+async def main(settings: dict[str, Any], book: RawIOBase, out: TextIO) -> None:
+    """Go through the phases; each begins when a line is read from standard input."""
 
     def say(word: str) -> None:
         out.write(f"{word}\n")
         out.flush()
 
-    with Path(settings["book"]).open("wb", buffering=0) as raw:
-        client = Client(settings, raw)  # type: ignore[arg-type]  # unbuffered, so that a reader sees every line at once
-        ticking = asyncio.create_task(client.tick())
-        await client.warm_up()
-        say("warm")
-        await orders.readline()
-        await client.send(settings["hits"], settings["rate"])
-        say("sent")
-        await orders.readline()
-        say(f"done {await client.send_again()}")
-        ticking.cancel()
-        with suppress(asyncio.CancelledError):
-            await ticking
-
-
-async def _run() -> None:
     orders = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
-    await main(json.loads(sys.argv[1]), orders, sys.stdout)
+    client = Client(settings, book)
+    ticking = asyncio.create_task(client.tick())
+    await client.warm_up()
+    say("warm")
+    await orders.readline()
+    await client.send(settings["hits"], settings["rate"])
+    say("sent")
+    await orders.readline()
+    say(f"done {await client.send_again()}")
+    ticking.cancel()
+    with suppress(asyncio.CancelledError):
+        await ticking
 
 
 if __name__ == "__main__":
-    # A test's process; uvloop sends what a 2-core machine can, beside everything else that runs on it.
-    import uvloop
-
-    uvloop.run(_run())
+    given = json.loads(sys.argv[1])
+    # Unbuffered, so that a reader sees every line at once, whatever becomes of this process.
+    with Path(given["book"]).open("wb", buffering=0) as opened:
+        uvloop.run(main(given, opened, sys.stdout))

@@ -1,8 +1,8 @@
 """The book of what was answered, and the audit: what the store holds against it.
 
-Accepted means: a 200 whose `accepted` counts the message, which a decision does not name in `retry`. Such a message must
-stand in the log once, and have its one effect. Effects are counted by the rules' one matcher: for every visitor, aliases
-followed, its total must equal the number of the visitor's messages in the log.
+Accepted means: a 200 whose `accepted` counts the message, which a decision does not name in `retry`. Such a message
+must stand in the log once, and have its one effect. Effects are counted by the rules' one matcher: for every visitor,
+aliases followed, its total must equal the number of the visitor's messages in the log.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from personalize.aliases import Alias
 DEADLINE_S = 0.050
 ALLOWANCE_S = 0.010
 """What a decision may take beyond its 50 ms between the client's write and its read of the whole answer: two ways
-through the kernel, and the turns of two processes. The time for which the client's own loop stood still is taken off."""
+through the kernel, and the turns of two processes. The time for which the client's own loop stood still is taken
+off."""
 
 _SCAN = 1000
 
@@ -36,7 +37,7 @@ class Book:
     """Message id -> when it was first answered as accepted."""
     sent: set[str] = field(default_factory=set)
     newcomers: set[str] = field(default_factory=set)
-    """Messages of visitors without a cookie whose first answer was lost: their retry is another visitor's, by design."""
+    """Messages of visitors without a cookie that were sent again: their retry is another visitor's, by design."""
     odd: list[str] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     longest_gap_s: float = 0.0

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import redis
+
 from tests.faults.ledger import Audit, Book, audit, merges_under_way, read_book
 from tests.faults.proxy import StoreProxy
 from tests.faults.stores import Store
@@ -29,6 +31,7 @@ from tests.integration.process import Gateway, alive, children, eventually
 RULES = Path(__file__).with_name("rules")
 ROOT = Path(__file__).parents[2]
 RECOVERED_WITHIN_S = 60
+METRICS_S = 1.3
 PHASE_WITHIN_S = 240
 WAITING = ("tuttu_spool_records",)
 """Gauges that are 0 once all that was spooled has reached the store."""
@@ -130,6 +133,7 @@ class Rig:
         self.replica: Store | None = None
         self.replica_line: StoreProxy | None = None
         self.frozen = 0
+        self.embedded = False
         self.clock_file = folder / "clock"
 
     def new_store(self, name: str, **options: str) -> Store:
@@ -148,8 +152,12 @@ class Rig:
         return self.gateway
 
     def workers(self) -> list[int]:
-        """Return the workers' process ids: the parent's only children, since the store is not its own."""
-        return children(self.running.pid)
+        """Return the workers' process ids."""
+        return self.running.worker_pids() if self.embedded else children(self.running.pid)
+
+    def audited(self) -> redis.Redis:
+        """Return a client of the store that is audited, past any proxy."""
+        return self.running.store() if self.embedded else self.store.client()
 
     def kill_gateway(self) -> None:
         """kill -9 of the parent, and of its workers at the same moment: the whole container is gone."""
@@ -181,13 +189,15 @@ Act = Callable[[Rig], None]
 class Setting:
     """How a run is set up: the gateway's environment, what is done before its start.
 
-    `clock` names the library that steps the gateway's clock; `small_disk` gives its spool a tmpfs of a few MB.
+    `clock` names the library that steps the gateway's clock; `small_disk` gives its spool a tmpfs of a few MB;
+    `embedded` lets the gateway keep its own store, without a proxy.
     """
 
     env: dict[str, str] = field(default_factory=dict)
     prepare: Act = lambda _rig: None
     clock: Callable[[], str] | None = None
     small_disk: bool = False
+    embedded: bool = False
 
 
 SMALL_DISK_MB = 4
@@ -206,7 +216,8 @@ def _gateway(rig: Rig, setting: Setting) -> Gateway:
         }
     data = rig.folder / "data"
     small = ["unshare", "-m", "sh", "-c", _ON_SMALL_DISK.format(SMALL_DISK_MB), str(data / "spool")]
-    options = ["--redis", rig.proxy.url, "--rules", str(RULES), "--workers", str(rig.size.workers)]
+    options = ["--rules", str(RULES), "--workers", str(rig.size.workers)]
+    options += [] if setting.embedded else ["--redis", rig.proxy.url]
     return Gateway(data, *options, env=env, before=small if setting.small_disk else ())
 
 
@@ -214,6 +225,7 @@ def run(name: str, grade: str, setting: Setting, act: Act, folder: Path, size: S
     """Send the hits of a run while `act` does its worst and mends it again; return what came of it."""
     with ExitStack() as stack:
         rig = Rig(stack, folder, size)
+        rig.embedded = setting.embedded
         setting.prepare(rig)
         rig.gateway = stack.enter_context(_gateway(rig, setting))
         client = Client(folder, rig.gateway, size, seed)
@@ -227,7 +239,7 @@ def run(name: str, grade: str, setting: Setting, act: Act, folder: Path, size: S
         client.go_on()
         never = int(client.wait_for("done"))
         recovery = max(recovery, rig.wait_recovered())
-        with rig.store.client() as store:
+        with rig.audited() as store:
             eventually(lambda: not merges_under_way(store), RECOVERED_WITHIN_S)
             book = read_book(client.book)
             found = audit(store, book)
@@ -238,18 +250,13 @@ def run(name: str, grade: str, setting: Setting, act: Act, folder: Path, size: S
 def _outcomes(gateway: Gateway) -> tuple[int, dict[str, int]]:
     """Return how many events were received, and how many ended in each outcome, over all workers."""
     # The parent asks its workers every second; all that was counted must have reached it.
-    before, now = -1.0, 0.0
-    samples: dict[tuple[str, ...], float] = {}
-    while now != before:
-        before = now
-        time.sleep(1.2)
-        samples = gateway.metrics()
-        now = samples.get(("tuttu_events_received_total",), 0)
+    time.sleep(METRICS_S)
+    samples = gateway.metrics()
     found: dict[str, int] = {}
     for key, value in samples.items():
         if key[0] == "tuttu_events_total":
             found["/".join(part for part in key[1:] if part)] = int(value)
-    return int(now), found
+    return int(samples.get(("tuttu_events_received_total",), 0)), found
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The long form of the fault suite: `make faults`, or `python -m tests.faults.run [--only WORD] [--markdown FILE] …`.
 
-Runs every fault with about 20,000 hits and then the random schedules, shows how far it is, and ends with the table. Exit
-code 0 when the promise held in each, else 1.
+Runs every fault with about 20,000 hits and then the random schedules, shows how far it is, and ends with the table.
+Exit code 0 when the promise held in each, else 1.
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ TAIL_S = 5.0
 SLACK_S = 0.5
 EVERYSEC_S = 2.0
 
+ORDINARY = Setting()
+
 Loss = Callable[[Result, float], bool]
 """Whether the grade allows to lose a message that was accepted at this time (monotonic, s)."""
 
@@ -50,7 +52,7 @@ class Scenario:
     name: str
     begin: Act
     end: Act = nothing
-    setting: Setting = Setting()
+    setting: Setting = ORDINARY
     grade: str = "store"
     loss: Loss = none
     workers: int = 0
@@ -85,12 +87,12 @@ def grade(name: str, prepare: Act = nothing) -> Setting:
 
 
 SCENARIOS: Sequence[Scenario] = (
-    Scenario("no fault", nothing, short=True, steady=True),
+    Scenario("no fault", nothing, steady=True),
     # -- the line ----------------------------------------------------------------------------------------------------
     Scenario("connection cut", lambda rig: rig.proxy.cut(), short=True),
     Scenario("connection reset, again and again", acts.reset_often),
     Scenario("refused", lambda rig: rig.proxy.refuse(), lambda rig: rig.proxy.listen(), short=True),
-    Scenario("black hole", acts.line(to_store=False, to_gateway=False), acts.heal, gone=2, short=True),
+    Scenario("black hole", acts.line(to_store=False, to_gateway=False), acts.heal, gone=2),
     Scenario("black hole to the store only", acts.line(to_store=False), acts.heal),
     Scenario("black hole to the gateway only", acts.line(to_gateway=False), acts.heal, short=True),
     Scenario("black hole, held back and then delivered", acts.line(to_store=False), acts.heal, gone=0.5),
@@ -123,9 +125,11 @@ SCENARIOS: Sequence[Scenario] = (
     # -- the gateway -------------------------------------------------------------------------------------------------
     Scenario("gateway killed (-9), whole", acts.kill_gateway, acts.start_gateway, gone=0.3, deaf=True),
     Scenario("gateway killed (-9), parent only", acts.kill_parent, acts.start_gateway, gone=0, deaf=True),
-    Scenario("gateway killed while the store is away", acts.kill_gateway_in_fault, acts.restart_all, deaf=True, short=True),
+    Scenario(
+        "gateway killed while the store is away", acts.kill_gateway_in_fault, acts.restart_all, deaf=True, short=True,
+    ),
     Scenario("gateway killed (-9), disk busy", acts.kill_gateway_on_busy_disk, acts.start_gateway, gone=0.3, deaf=True),
-    Scenario("worker killed (-9)", acts.kill_worker, workers=2, deaf=True),
+    Scenario("worker killed (-9)", acts.kill_worker, workers=2, deaf=True, short=True),
     Scenario("worker frozen (SIGSTOP)", acts.freeze_worker, acts.thaw_workers, workers=2, deaf=True),
     Scenario("SIGTERM while the store is away", acts.terminate_in_fault, acts.restart_all, gone=0.3, deaf=True),
     Scenario(
@@ -136,8 +140,12 @@ SCENARIOS: Sequence[Scenario] = (
         setting=grade("disk", acts.always_fsync), missing=durability("disk"),
     ),
     Scenario(
-        "gateway and primary lost, replica promoted", acts.lose_gateway_and_primary, acts.start_gateway, gone=0.3, deaf=True,
-        setting=grade("replica", acts.attach_replica), grade="replica", missing=durability("replica"),
+        "gateway and primary lost, replica promoted", acts.lose_gateway_and_primary, acts.start_gateway, gone=0.3,
+        deaf=True, setting=grade("replica", acts.attach_replica), grade="replica", missing=durability("replica"),
+    ),
+    Scenario("embedded store killed (-9)", acts.kill_embedded, setting=acts.EMBEDDED, workers=2),
+    Scenario(
+        "parent killed (-9), embedded store", acts.kill_and_start_parent, setting=acts.EMBEDDED, workers=2, deaf=True,
     ),
     # -- the machine -------------------------------------------------------------------------------------------------
     Scenario("clock one hour ahead, and back", acts.clock("+3600"), acts.clock("+0"), setting=acts.FAKED_CLOCK,

@@ -1,4 +1,4 @@
-"""The short form of the fault suite: the most telling faults, a few hundred hits each. `make faults` runs all of them."""
+"""The short form of the fault suite: the most telling faults, with a few hits. `make faults` runs all of them."""
 
 from __future__ import annotations
 

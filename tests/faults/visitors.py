@@ -89,27 +89,24 @@ class Cast:
     def next(self) -> Order:
         """Return what is sent next."""
         kind = self._rng.choices([*SHARES], [*SHARES.values()])[0]
-        if kind == "repeat":
-            if self.accepted:
-                order = self._rng.choice(self.accepted)
-                return Order("repeat", order.path, order.body, order.ids, order.visitor)
-            kind = "track"
-        if kind == "server":
-            return self._server()
-        if kind == "newcomer":
-            return self._newcomer()
-        if kind == "identify":
-            return self._identify()
+        if kind == "repeat" and self.accepted:
+            order = self._rng.choice(self.accepted)
+            return Order("repeat", order.path, order.body, order.ids, order.visitor)
+        made = {"server": self._server, "newcomer": self._newcomer, "identify": self._identify}.get(kind)
+        return made() if made else self._ordinary(kind)
+
+    def _ordinary(self, kind: str) -> Order:
         visitor = self._anybody()
-        if kind == "track":
+        if kind in ("track", "repeat"):
             event = self._hit(visitor)
-            return Order(kind, "/v1/track", _json({"writeKey": "demo", **event}), [event["messageId"]], visitor)
+            return Order("track", "/v1/track", _json({"writeKey": "demo", **event}), [event["messageId"]], visitor)
         events = [] if kind == "ask" else [self._hit(visitor) for _ in range(1 if kind == "decide" else 4)]
         body: dict[str, Any] = {"writeKey": "demo", "batch": events, **visitor.identity()}
+        ids = [event["messageId"] for event in events]
         if kind == "batch":
-            return Order(kind, "/v1/batch", _json(body), [e["messageId"] for e in events], visitor)
+            return Order(kind, "/v1/batch", _json(body), ids, visitor)
         body |= {"placements": ["home hero"], "context": {"page": {"url": "https://www.example.com/"}}}
-        return Order(kind, "/v1/decide", _json(body), [e["messageId"] for e in events], visitor)
+        return Order(kind, "/v1/decide", _json(body), ids, visitor)
 
     def _anybody(self) -> Visitor:
         if self.browsers and self._rng.random() < 0.6:
