@@ -240,7 +240,7 @@ def thaw_workers(rig: Rig) -> None:
 
 
 def always_fsync(rig: Rig) -> None:
-    rig.store.configure(appendfsync="always")
+    rig.store.fsync_always()
 
 
 def lose_power_of_both(rig: Rig) -> None:

@@ -82,7 +82,8 @@ class _End(asyncio.Protocol):
         if exc is not None and self.other:
             self.other.close(reset=True)
         self.pump()
-        self.proxy.ended(self)
+        if not self._held or self.other is None or self.other.closed:
+            self.proxy.ended(self)
 
     def pump(self) -> None:
         """Pass on what may pass by now."""
@@ -110,6 +111,7 @@ class _End(asyncio.Protocol):
             self.transport.resume_reading()
         if self._ended and not self._held:
             other.close(reset=False)
+            self.proxy.ended(self)
 
     def close(self, *, reset: bool) -> None:
         """Close this end, by RST or in order."""

@@ -55,6 +55,7 @@ class Store:
         self._options = {
             "appendonly": "yes",
             "appendfsync": "everysec",
+            "auto-aof-rewrite-percentage": "0",
             "save": "",
             "maxmemory-policy": "noeviction",
             "repl-diskless-sync-delay": "0",
@@ -112,7 +113,7 @@ class Store:
             assert self._process.poll() is None, f"the store ended: {self.last_words()}"
             assert time.monotonic() < limit, f"the store does not answer: {self.last_words()}"
             time.sleep(0.02)
-        if self._options["appendfsync"] == "everysec" and self._looking is None:
+        if self._looking is None:
             self._looking = threading.Thread(target=self._look, name="length of the AOF", daemon=True)
             self._looking.start()
 
@@ -144,14 +145,11 @@ class Store:
         """
         self.kill()
         killed, cut = time.monotonic(), 0
-        lengths: dict[Path, int] = {}
-        known: set[Path] = set()
-        for at, path, size in self._sizes:
-            known.add(path)
-            if at <= killed - FSYNC_S:
-                lengths[path] = size
-        for path in known:
-            if path.exists() and path.stat().st_size > (kept := lengths.get(path, 0)):
+        if self._options["appendfsync"] == "always":
+            return 0
+        lengths = {path: size for at, path, size in self._sizes if at <= killed - FSYNC_S}
+        for path in self._logs():
+            if path.stat().st_size > (kept := lengths.get(path, 0)):
                 cut += path.stat().st_size - kept
                 os.truncate(path, kept)
         return cut
@@ -161,6 +159,11 @@ class Store:
         with self.client() as client:
             for name, value in options.items():
                 client.config_set(name.replace("_", "-"), value)
+
+    def fsync_always(self) -> None:
+        """Have every write on disk before it is answered, from now on and after restarts."""
+        self._options["appendfsync"] = "always"
+        self.configure(appendfsync="always")
 
     def fill(self, room: int) -> None:
         """Set maxmemory so that `room` bytes more than now may be used: soon writes are refused."""
@@ -201,8 +204,9 @@ class Store:
     def _look(self) -> None:
         """Note again and again how long the append-only files are."""
         while not self._over.wait(LOOK_S):
-            for path in (*self.folder.glob("appendonlydir/*.aof"), *self.folder.glob("*.aof")):
-                try:
-                    self._sizes.append((time.monotonic(), path, path.stat().st_size))
-                except OSError:  # a rewrite removed it
-                    continue
+            for path in self._logs():
+                self._sizes.append((time.monotonic(), path, path.stat().st_size))
+
+    def _logs(self) -> list[Path]:
+        """Return the append-only files; none is ever rewritten, see the options."""
+        return [*self.folder.glob("appendonlydir/*.aof"), *self.folder.glob("*.aof")]
