@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from gateway.companies import Companies
+from gateway.edge.contacts import click_jobs
 from gateway.edge.cors import Cors
 from gateway.edge.desk import Desk
 from gateway.edge.hot import FrontDoor
@@ -32,6 +34,10 @@ from gateway.ports import ProfileStore, VisitorKey
 from gateway.reload import unpacked
 from gateway.rights.requests import Rights, Stores
 from gateway.settings import Settings, SiteSettings, purposes_by_category
+from gateway.spool.records import record_of
+from gateway.spool.replay import Replay
+from gateway.spool.spool import Limits, Spool
+from gateway.spool.tail import Tail
 from gateway.store.log import RedisLog
 from gateway.store.merges import RedisMerges
 from gateway.store.reports import RedisReports
@@ -40,8 +46,12 @@ from gateway.visitors import Visitors
 from personalize.decide import decide
 from personalize.model import Context, Facts
 from personalize.plan import Plan, empty_plan
+from personalize.profiles import Profile
 
 log = logging.getLogger("tuttu")
+
+_AT_ONCE = 200
+"""Jobs that are made records before hits get a turn."""
 
 _A_BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
@@ -110,7 +120,8 @@ def own_list_of(site: SiteSettings) -> OwnList:
 class Gateway:
     """One worker's gateway over a store: its application, and the numbers it reports.
 
-    Without `rights` it serves no exports and deletions.
+    Without `rights` it serves no exports and deletions. `spool` is the folder for what the store does not take; without
+    it such hits are answered 503.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the composition root names each part
@@ -121,16 +132,24 @@ class Gateway:
         admin_token: str,
         store: ProfileStore,
         rights: Rights | None = None,
+        spool: Path | None = None,
     ) -> None:
         self._sites = {site.key: site for site in sites}
         self._keys = Keys(cookie_keys)
         self.telemetry = Telemetry()
+        self._settings = settings.gateway
+        self._defaults = {site.key: site.consent for site in sites}
+        limits = Limits(settings.gateway.spool_max_bytes, settings.gateway.spool_free_bytes)
+        self.spool = Spool(spool, limits, self._defaults, self.telemetry, clock) if spool is not None else None
+        self._tail = Tail(clock)
+        self._resending: set[asyncio.Task[None]] = set()
         self.visitors = Visitors(
             store,
             self.telemetry,
             cached=settings.gateway.cached_visitors,
             patience_ms=settings.gateway.store_deadline_ms,
             clock=clock,
+            tail=self._tail,
         )
         self.companies = Companies(store, cached=settings.gateway.cached_visitors // 4, clock=clock)
         self._desk = Desk(
@@ -145,6 +164,7 @@ class Gateway:
             clock=clock,
             admin_token=admin_token,
             demo=settings.demo,
+            spool=self.spool,
         )
         self.application = FrontDoor(
             self._desk,
@@ -187,6 +207,54 @@ class Gateway:
             self._desk.take_secret_keys()
 
         return go
+
+    def replay(self, folder: Path, store_takes: Callable[[], bool]) -> Replay:
+        """Return what brings the spool's segments to the store; `store_takes` tells whether that takes writes now."""
+
+        async def follow(job: Job) -> None:
+            clicks = click_jobs(job.hit, [job])
+            if clicks:
+                await self._desk.note(clicks)
+
+        async def seal() -> None:
+            if self.spool is not None:
+                await self.spool.seal()
+
+        self._replay = Replay(
+            folder,
+            self._sites,
+            submit=self.visitors.submit,
+            follow=follow,
+            store_takes=store_takes,
+            seal=seal,
+            most_age_s=3600 * self._settings.spool_max_age_h,
+            telemetry=self.telemetry,
+            clock=clock,
+        )
+        return self._replay
+
+    def store_lost(self) -> None:
+        """Send again what the store has taken last, once it is back: it may have lost that."""
+        task = asyncio.create_task(self._resend(self._tail.taken()))
+        self._resending.add(task)
+        task.add_done_callback(self._resending.discard)
+
+    async def _resend(self, jobs: Sequence[Job]) -> None:
+        """Spool acknowledged jobs, or keep them in memory where that is not possible."""
+        for first in range(0, len(jobs), _AT_ONCE):
+            payloads = []
+            for job in jobs[first : first + _AT_ONCE]:
+                taken = [envelope for envelope in job.envelopes if envelope.outcome and envelope.outcome.accepted]
+                if taken or job.erased:
+                    default = self._defaults.get(job.visitor.site, frozenset())
+                    payloads.append(record_of(job, taken, job.profile or Profile(), default, clock()))
+                    self.telemetry.count(("resent",), len(taken))
+            try:
+                if self.spool is None:
+                    raise OSError("there is no spool")  # noqa: TRY301 - the same as a spool that takes nothing
+                await self.spool.put(payloads)
+            except OSError:
+                self._replay.remember(payloads)
 
     def forget(self, visitor: VisitorKey) -> None:
         """Keep nothing of a visitor who was erased in memory; the store is asked again should they come back."""

@@ -1,7 +1,7 @@
 """An event on its way through the gateway: the event, the facts of its request, and the one outcome it ends in.
 
 Every decoded event ends in exactly one outcome, the one that is answered: stored, spooled, duplicate, dropped(reason)
-or rejected(reason). The reasons are closed sets. Nothing is spooled until there is a spool.
+or rejected(reason). The reasons are closed sets.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class Outcome:
 
 
 STORED = Outcome("stored")
+SPOOLED = Outcome("spooled")
 DUPLICATE = Outcome("duplicate")
 NO_CONSENT = Outcome("dropped", Dropped.NO_CONSENT)
 ERASED = Outcome("dropped", Dropped.ERASED)
@@ -133,6 +134,8 @@ class Hit:
     signal: frozenset[str] | None = None
     limit: frozenset[str] = PURPOSES
     """The most that may be in force for this request, which is no choice: see `gateway/identity/consent.py`."""
+    replayed: bool = False
+    """Whether it was answered long ago, and waited in the spool since: no cookie can be given any more."""
     plan: Plan = field(init=False)
     """The site's plan when the hit was opened: one hit knows one plan, also when a reload swaps it meanwhile."""
 

@@ -40,7 +40,8 @@ class SweptLog(LogEraser, Recognitions, Protocol):
 class Sweep:
     """Finishes what is noted in one store. `clock` returns ms since 1970; without `finish_merge` merges are left.
 
-    `forget` is told who was erased, so that no worker goes on remembering them.
+    `forget` is told who was erased, so that no worker goes on remembering them; `erase_what_waits` takes them out of
+    the spool.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the supervisor names each part
@@ -51,8 +52,10 @@ class Sweep:
         clock: Callable[[], int],
         finish_merge: FinishMerge | None = None,
         forget: Callable[[Sequence[VisitorKey]], None] = lambda _: None,
+        erase_what_waits: Callable[[Sequence[Erasure]], int] = lambda _: 0,
     ) -> None:
         self._forget = forget
+        self._erase_what_waits = erase_what_waits
         self._log = log_eraser
         self._eraser = eraser
         self._ledger = ledger
@@ -94,6 +97,7 @@ class Sweep:
         if finished:
             self._forget([note.visitor for note in finished])
             await asyncio.to_thread(self._ledger.append, written, self._clock())
+            await asyncio.to_thread(self._erase_what_waits, written)
             await self._forget_contacts([note for note in finished if note.visitor.kind == "k" and not note.via])
         for note in finished:
             try:

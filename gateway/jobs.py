@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.envelope import Envelope, Hit
+from gateway.envelope import Envelope, Hit, Outcome
 from gateway.ports import VisitorKey
 from personalize.aliases import Alias
 from personalize.marks import Marks
@@ -47,6 +48,12 @@ class Job:
     """The visitor's profile after the job; empty for one who is not known."""
     done: bool = False
     """Whether the store has answered: the envelopes' outcomes hold. Without it the store failed or was too slow."""
+    spooled: Sequence[Outcome] | None = None
+    """The envelopes' outcomes as long as the store has not answered, once the job is in the spool."""
+    keeping: bool = False
+    """Whether it is being spooled."""
+    failure: str = ""
+    """Why the store failed it, when it did."""
     opened_visit: bool = False
     given_up: bool = False
     """Set by a caller that has answered without waiting."""
@@ -67,6 +74,17 @@ class Job:
 
     def __post_init__(self) -> None:
         self.at = self.visitor
+
+    @property
+    def durable(self) -> bool:
+        """Whether nothing of it can be lost any more: the store has answered, or it is spooled."""
+        return self.done or self.spooled is not None
+
+    def outcomes(self, waiting: Outcome) -> Sequence[Outcome]:
+        """Return what became of the envelopes; `waiting` stands for what is not durable."""
+        if self.done:
+            return [envelope.outcome or waiting for envelope in self.envelopes]
+        return [waiting] * len(self.envelopes) if self.spooled is None else self.spooled
 
     @property
     def last_index(self) -> int:

@@ -74,7 +74,7 @@ def put_facts(hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
 def put_consent(_hit: Hit, envelope: Envelope, _tokens: Tokens) -> Outcome | None:
     """Let the choice that came with the event travel with it; what only limits is no choice."""
     if envelope.signal is not None and not _is_company(envelope.visitor):
-        envelope.event.consent = _in_order(envelope.signal)
+        envelope.event.consent = in_order(envelope.signal)
     return None
 
 
@@ -136,7 +136,8 @@ _COMPANY = ("name", "domain", "type", "source")
 
 
 @lru_cache(64)
-def _in_order(purposes: frozenset[str]) -> tuple[str, ...]:
+def in_order(purposes: frozenset[str]) -> tuple[str, ...]:
+    """Return purposes as they are written down."""
     return tuple(sorted(purposes))
 
 
@@ -224,8 +225,8 @@ def drop_duplicate(r: Round, _hit: Hit, envelope: Envelope) -> Outcome | None:
 
 
 def drop_too_hot(r: Round, hit: Hit, _envelope: Envelope) -> Outcome | None:
-    """Hold one visitor under the write key to a token bucket."""
-    if hit.secret:
+    """Hold one visitor under the write key to a token bucket; what is replayed was held to it when it came."""
+    if hit.secret or hit.replayed:
         return None
     if r.room < 1:
         return TOO_HOT
@@ -277,6 +278,18 @@ APPLICATION: tuple[Callable[[Round, Hit, Envelope], Outcome | None], ...] = (
 )
 
 
+def sent_by_client(envelope: Envelope) -> dict[str, Any]:
+    """Return what is kept, under Segment's names, of what the client sent."""
+    raw, traits = envelope.raw, envelope.event.traits
+    sent = {name: raw[name] for name in _KEPT if raw.get(name) is not None}
+    if traits:
+        sent["traits"] = traits  # also those that came in the context
+    context = raw.get("context")
+    if context:
+        sent["context"] = {name: value for name, value in context.items() if name not in _CONTEXT_LEFT_OUT}
+    return sent
+
+
 def _recognized_as(r: Round, event: Event) -> str:
     """Return the id of the contact as whom the browser is recognized with this event, "" for nobody."""
     if r.visitor.kind != "a":
@@ -286,13 +299,7 @@ def _recognized_as(r: Round, event: Event) -> str:
 
 def _entry(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
     """Return the log entry: short keys for what the gateway established, Segment's own for what the client sent."""
-    event, raw = envelope.event, envelope.raw
-    sent = {name: raw[name] for name in _KEPT if raw.get(name) is not None}
-    if event.traits:
-        sent["traits"] = event.traits  # also those that came in the context
-    context = raw.get("context")
-    if context:
-        sent["context"] = {name: value for name, value in context.items() if name not in _CONTEXT_LEFT_OUT}
+    event = envelope.event
     values = _FACT_VALUES(event.facts)
     facts: dict[str, Any] = dict(compress(zip(_FACTS, values, strict=True), values))
     company = event.facts.company
@@ -308,9 +315,9 @@ def _entry(r: Round, hit: Hit, envelope: Envelope) -> dict[str, Any]:
         "r": hit.received,
         "k": event.type,
         "b": event.browser,
-        "c": _in_order(r.consent),
+        "c": in_order(r.consent),
         "f": facts,
-        "e": sent,
+        "e": sent_by_client(envelope),
     }
 
 

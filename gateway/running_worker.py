@@ -23,6 +23,8 @@ class RunningWorker:
     reported: asyncio.Event
     snapshot: dict[str, object] | None = None
     store_connected: bool = False
+    spool_trouble: str = ""
+    """Why the worker's spool takes nothing, "" when it does."""
     owed: int = 0
     """Reports that it was asked for and has not given yet."""
     heard: float = 0.0
@@ -50,5 +52,6 @@ class RunningWorker:
         else:
             self.snapshot = {"counters": message["counters"], "gauges": message["gauges"]}
             self.store_connected = bool(message["store_connected"])
+            self.spool_trouble = str(message["spool_trouble"])
             self.owed = max(0, self.owed - 1)
             self.reported.set()

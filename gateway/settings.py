@@ -58,6 +58,14 @@ class GatewaySettings(BaseModel):
     body_deadline_s: float = Field(default=10.0, gt=0, le=120)
     cached_visitors: int = Field(default=20_000, ge=0)
     """Profiles that each worker keeps in memory."""
+    spool: Literal["on", "off"] = "on"
+    """Whether hits that the store does not take are kept on disk until it does; without, they are answered 503."""
+    spool_max_bytes: int = Field(default=1_000_000_000, ge=1_000_000)
+    """What the spool of the whole gateway may take on disk."""
+    spool_free_bytes: int = Field(default=200_000_000, ge=0)
+    """What the spool leaves free on the disk for others, the store's own files above all."""
+    spool_max_age_h: float = Field(default=720, gt=0)
+    """After so long what could not be replayed is deleted."""
     log_entries: int = Field(default=2_000_000, ge=256)
     """Hard cap of the log buffer in the store, over all partitions; beyond it the oldest entries go."""
     link_fallback: str = ""

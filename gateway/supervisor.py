@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -32,6 +33,9 @@ from gateway.rules_watch import RulesWatch
 from gateway.running_worker import RunningWorker
 from gateway.secrets import Secrets
 from gateway.settings import Settings
+from gateway.spool.replay import erase_what_waits
+from gateway.spool.segments import FOLDER as SPOOL
+from gateway.spool.segments import measured
 from gateway.store.connection import StoreConnection
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.keys import PARTITIONS
@@ -141,7 +145,10 @@ class Supervisor:
         profiles = RedisProfiles(connection, log_cap=self._settings.gateway.log_entries // PARTITIONS)
         rights = rights_over(profiles, client)
         finish = merge_finisher(profiles, self._plan_of, self._settings.gateway.store_deadline_ms)
-        sweep = Sweep(RedisLog(client), rights.eraser, Ledger(self._settings.data), clock, finish, self._forget)
+        waiting = partial(erase_what_waits, self._settings.data / SPOOL)
+        sweep = Sweep(
+            RedisLog(client), rights.eraser, Ledger(self._settings.data), clock, finish, self._forget, waiting
+        )
         stack.push_async_callback(_ended, asyncio.create_task(sweep.run()))
         return rights
 
@@ -341,6 +348,7 @@ class Supervisor:
         total = add_up([self._own.snapshot(), *snapshots])
         self._rules.measure(total)
         self._keys.measure(total)
+        total.gauges |= await asyncio.to_thread(measured, self._settings.data / SPOOL, clock())
         total.gauges["workers"] = sum(w.ready.is_set() for w in self._workers.values())
         return total
 
@@ -351,9 +359,13 @@ class Supervisor:
         ready = [w for w in self._workers.values() if w.ready.is_set()]
         if not ready:
             reasons.append("no worker is ready")
-        elif not any(w.store_connected for w in ready):
-            reasons.append("no worker is connected to the store")
-        return Readiness(tuple(reasons), (*self._silent_workers(), *self._rules.notes(), *self._keys.notes()))
+        away = [w for w in ready if not w.store_connected]
+        if ready and len(away) == len(ready) and all(w.spool_trouble for w in ready):
+            reasons.append(f"no worker is connected to the store, and {ready[0].spool_trouble}")
+        return Readiness(
+            tuple(reasons),
+            (*_spooling(away), *self._silent_workers(), *self._rules.notes(), *self._keys.notes()),
+        )
 
     def _silent_workers(self) -> list[str]:
         """Return one sentence for each worker that leaves the parent without an answer."""
@@ -364,6 +376,15 @@ class Supervisor:
             for w in self._workers.values()
             if w.ready.is_set() and w.owed and now - w.heard > _SILENT_S
         ]
+
+
+def _spooling(away: Sequence[RunningWorker]) -> list[str]:
+    """Return what there is to know of the spool, for workers that are not connected to the store."""
+    troubles = {worker.spool_trouble for worker in away}
+    if not away:
+        return []
+    where = f"{len(away)} of the workers are not connected to the store"
+    return [f"{where}; {trouble or 'hits go to the spool'}" for trouble in sorted(troubles)]
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -29,6 +29,15 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "decisions": ("Decisions by site, block and reason", ("site", "block", "reason")),
     "links": ("E-mail links that were followed and pixels that were fetched", ("result",)),
     "erasures": ("Visitors erased", ("cause",)),
+    "spool_replayed": (
+        "Events that were brought from the spool to the store, by what became of them there",
+        ("outcome",),
+    ),
+    "spool_failures": ("Writes to the spool that failed, or found no room", ()),
+    "spool_damaged": ("Places in the spool's files that hold no whole record", ("kind",)),
+    "spool_aside": ("Spooled records that cannot be replayed and were set aside", ()),
+    "spool_expired": ("Spooled records that were deleted for their age", ()),
+    "resent": ("Events that the store had taken, and that were sent again because it may have lost them", ()),
     "store_failures": ("Store calls that failed or came too late", ()),
     "network_data_loads": ("Sets of network data that a worker took, or refused because they are broken", ("result",)),
     "rules_reloads": ("Rule folders that were read again: good ones went live, bad ones changed nothing", ("result",)),
@@ -40,6 +49,9 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 GAUGES: dict[str, str] = {
     "cached_profiles": "Profiles in the workers' memory",
     "workers": "Workers that are ready",
+    "spool_bytes": "What waits in the spool, on disk",
+    "spool_oldest_seconds": "How long the oldest of it has waited",
+    "spool_aside_bytes": "What was set aside, on disk",
     "network_data": "Sets of network data in use, summed over the workers; each has two at most",
     "network_data_damaged": "Look-ups that found damage in the city list in use",
 }

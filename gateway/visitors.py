@@ -18,6 +18,7 @@ from gateway.lanes import Lanes
 from gateway.linking import Linker, target
 from gateway.pipeline import Round
 from gateway.ports import Committed, ProfileStore, Stored, VisitorKey, Write
+from gateway.spool.tail import Tail
 from gateway.store.keys import PROFILE_LIFETIME_S, TOMBSTONE_LIFETIME_S
 from gateway.telemetry import Telemetry
 from personalize import aliases, documents, visits
@@ -37,14 +38,16 @@ class Visitors:
     """The worker's visitors over a store.
 
     At most `cached` profiles are kept; after `patience_ms` no further call is made for a hit. `clock` returns ms since
-    1970.
+    1970. What the store has taken goes into the `tail`.
     """
 
-    def __init__(
-        self, store: ProfileStore, telemetry: Telemetry, *, cached: int, patience_ms: int, clock: Callable[[], int]
-    ) -> None:
+    def __init__(  # noqa: PLR0913 - the composition root names each part
+        self, store: ProfileStore, telemetry: Telemetry, *, cached: int, patience_ms: int, clock: Callable[[], int],
+        tail: Tail | None = None,
+    ) -> None:  # fmt: skip
         self._store = store
         self._telemetry = telemetry
+        self._tail = tail
         self._cached = cached
         self._patience_ms = patience_ms
         self._clock = clock
@@ -55,6 +58,14 @@ class Visitors:
 
     def __len__(self) -> int:
         return len(self._cache)
+
+    def remembered(self, job: Job) -> Profile:
+        """Return what is remembered of a job's visitor, which the store may have changed since; else an empty profile.
+
+        A visitor who is a person by now is known by that person.
+        """
+        held = self._cache.get(job.at)
+        return Profile() if held is None else held.profile
 
     def forget(self, key: VisitorKey) -> None:
         """Let go of what is remembered of a visitor; the next hit asks the store."""
@@ -79,11 +90,15 @@ class Visitors:
         try:
             await self._apply(key, jobs)
             settled = True
-        except StoreUnavailable:
+        except StoreUnavailable as err:
+            # The write may have landed or not. What the cache holds was a guess before, and still says what the
+            # visitor had chosen, which the spool goes by.
+            settled = True
             self._telemetry.count(("store_failures",))
+            for each in jobs:
+                each.failure = err.message
         finally:
             if not settled:
-                # The write may have landed or not: what the cache holds is no longer confirmed.
                 self._forget(key)
             self._lanes.leave(key, jobs)
 
@@ -170,6 +185,8 @@ class Visitors:
             self._keep(key, after)
             for job in jobs:
                 job.done = True
+                if write is not None and self._tail is not None:
+                    self._tail.add(job)
                 if job.given_up:
                     self._telemetry.count(("events_late",), _late(job))
         return other
@@ -281,7 +298,7 @@ def _belongs(key: VisitorKey, profile: Profile, job: Job) -> bool:
         _refuse(job, NOT_YOURS)
     else:
         job.start_again(VisitorKey(key.site, "k", job.person))
-        job.wants_cookie = bool(job.envelopes)
+        job.wants_cookie = bool(job.envelopes) and not job.hit.replayed
     return False
 
 

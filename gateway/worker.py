@@ -24,6 +24,7 @@ from gateway.control import Line, open_line
 from gateway.networks.data import FOLDER, Networks
 from gateway.ports import VisitorKey
 from gateway.settings import Settings
+from gateway.spool.segments import FOLDER as SPOOL
 from gateway.store.connection import StoreConnection
 from gateway.store.keys import PARTITIONS
 from gateway.store.link import Limits
@@ -58,7 +59,11 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     profiles = RedisProfiles(connection, log_cap=settings.gateway.log_entries // PARTITIONS)
     client = Redis.from_url(orders["store"], socket_timeout=PRIVACY_WITHIN_S)
     rights = rights_over(profiles, client)
-    gateway = Gateway(settings, sites, orders["cookie_keys"], orders["admin_token"], profiles, rights)
+    folder = settings.data / SPOOL
+    spool = folder if settings.gateway.spool == "on" else None
+    gateway = Gateway(settings, sites, orders["cookie_keys"], orders["admin_token"], profiles, rights, spool)
+    replay = gateway.replay(folder, lambda: connection.connected)
+    connection.on_loss = gateway.store_lost
     server = uvicorn.Server(
         uvicorn.Config(
             gateway.application,
@@ -80,6 +85,7 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await line.say({"ready": True})
     watching = asyncio.create_task(_watch(networks))
+    replaying = asyncio.create_task(replay.run())
     answering = asyncio.create_task(_answer(line, gateway, networks, connection, collector))
     await asyncio.wait((serving, answering), return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
@@ -90,6 +96,10 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
             os._exit(1)
     answering.cancel()
     watching.cancel()
+    replaying.cancel()
+    connection.on_loss = None
+    if gateway.spool is not None:
+        await gateway.spool.close()
     await client.aclose()
     await connection.close()
 
@@ -130,7 +140,11 @@ async def _answer(
                 gateway.forget(VisitorKey(*visitor))
         else:
             networks.report(gateway.telemetry)
-            await line.say({**gateway.report(), "store_connected": connection.connected})
+            spool = gateway.spool
+            if spool is not None:
+                await spool.look()
+            trouble = "the spool is off" if spool is None else spool.trouble
+            await line.say({**gateway.report(), "store_connected": connection.connected, "spool_trouble": trouble})
 
 
 async def _prepared(message: dict[str, Any], gateway: Gateway, collector: Collector) -> Callable[[], None]:

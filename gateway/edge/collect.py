@@ -79,9 +79,9 @@ async def _collect(desk: Desk, request: Request, send: Send, headers: tuple[Head
     desk.admit(intake)
     await desk.run(intake)
     outcomes = intake.outcomes(UNAVAILABLE)
-    if not all(job.done for job in (*intake.jobs, *intake.clicks)):
+    if not all(job.durable for job in (*intake.jobs, *intake.clicks)):
         desk.count(desk.take_back(outcomes))
-        raise StoreUnavailable("the store did not answer", hint="send the same request again")
+        raise StoreUnavailable("neither the store nor the spool could take it", hint="send the same request again")
     bad = outcomes[0][2] if kind else None
     if bad is not None and bad.kind == "rejected":
         # A single event that is bad is the whole request's fault.

@@ -36,6 +36,8 @@ from personalize.recognized import deciding
 from personalize.view import View
 
 MOST_PLACEMENTS = 50
+STORE_SHARE = 0.4
+"""The part of a decision's time that the store has alone; then its events are spooled as well."""
 
 Unread = Literal["", "no_consent", "degraded", "claim"]
 
@@ -63,7 +65,7 @@ class Decisions:
             desk.companies.expect(reader.visitor)
         await self._within_deadline(desk, intake, reader)
         outcomes = intake.outcomes(TOO_LATE)
-        if intake.withdrawal is not None and not intake.withdrawal.done:
+        if intake.withdrawal is not None and not intake.withdrawal.durable:
             # An erasure has no degraded answer: the visitor must not believe in one that did not happen.
             desk.count(desk.take_back(outcomes))
             raise StoreUnavailable("the store did not answer, so nothing was erased yet", hint="send it again")
@@ -101,7 +103,11 @@ class Decisions:
         await answer(send, 200, orjson.dumps(answered), [*headers, *desk.cookie_headers(intake, reader)])
 
     async def _within_deadline(self, desk: Desk, intake: Intake, reader: Job | None) -> None:
-        """Run the jobs, but give up waiting at the deadline; what is under way goes on."""
+        """Run the jobs, but give up waiting at the deadline; what is under way goes on.
+
+        When the store's share of the time is over, the events are spooled beside it: they are durable then, and the
+        store may still answer in time for a decision on the profile.
+        """
         work: Coroutine[Any, Any, None]
         if intake.jobs:
             work = desk.run(intake)
@@ -111,15 +117,26 @@ class Decisions:
             jobs = [reader]
         else:
             return
-        task = asyncio.create_task(_with_contact(work, desk, intake, reader))
+        loop = asyncio.get_running_loop()
+        within = desk.settings.decide_deadline_ms / 1000
+        deadline = loop.time() + within
+        task = self._started(_with_contact(work, desk, intake, reader))
+        done, _ = await asyncio.wait((task,), timeout=within * STORE_SHARE)
+        if not done:
+            keeping = self._started(desk.keep(jobs))
+            await asyncio.wait((task,), timeout=deadline - loop.time())
+            if not all(job.durable for job in jobs):
+                await asyncio.wait((keeping,), timeout=max(0.0, deadline - loop.time()))
+        if task.done():
+            task.result()
+        for job in jobs:
+            job.given_up = not job.durable
+
+    def _started(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._late.add(task)
         task.add_done_callback(self._late.discard)
-        done, _ = await asyncio.wait((task,), timeout=desk.settings.decide_deadline_ms / 1000)
-        if not done:
-            for job in jobs:
-                job.given_up = not job.done
-        else:
-            task.result()
+        return task
 
 
 async def _with_contact(work: Coroutine[Any, Any, None], desk: Desk, intake: Intake, reader: Job | None) -> None:
@@ -219,7 +236,7 @@ def _what_may_be_read(
     """Return the profile for the decision (None: not read) with what the visitor allows."""
     hit = intake.hit
     claim = reader is not None and reader.visitor.kind == "c"
-    profile = None if reader is None or claim else reader.profile
+    profile = reader.profile if reader is not None and reader.done and not claim else None
     consent = in_force(intake.choice, profile, hit.site.consent, intake.chosen, intake.limit)
     unread: Unread = ""
     if not allows_reading(consent):

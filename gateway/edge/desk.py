@@ -39,6 +39,7 @@ from gateway.jobs import Job
 from gateway.pipeline import REACTION_NAMES, arrive
 from gateway.ports import VisitorKey
 from gateway.settings import GatewaySettings
+from gateway.spool.spool import Spool
 from gateway.telemetry import Telemetry
 from gateway.visitors import Visitors
 from gateway.wire import segment
@@ -76,8 +77,10 @@ class Desk:
         clock: Callable[[], int],
         admin_token: str,
         demo: bool = False,
+        spool: Spool | None = None,
     ) -> None:
         self._demo = demo
+        self.spool = spool
         self._admin = b"Bearer " + admin_token.encode()
         self.settings = settings
         self.cors = cors
@@ -253,7 +256,7 @@ class Desk:
         intake.jobs = [Job(hit, visitor, group, person) for (visitor, person), group in groups.items()]
 
     async def run(self, intake: Intake) -> None:
-        """Bring all jobs to the visitors; each is done, or the store has failed it, afterwards."""
+        """Bring all jobs to the visitors, or else to the spool; what is not durable afterwards was taken by neither."""
         jobs = intake.jobs
         if len(jobs) == 1:
             await self.visitors.submit(jobs[0])
@@ -262,16 +265,25 @@ class Desk:
                 some = jobs[first : first + _AT_ONCE]
                 await asyncio.gather(*map(self.visitors.submit, some))
                 if not all(job.done for job in some):
-                    return  # the store is away: all will be sent again, and must not wait for each visitor
-        intake.clicks = click_jobs(intake.hit, jobs)
+                    break  # the store is away: the others must not wait for each visitor
+        if not all(job.done for job in jobs):
+            await self.keep(jobs)
+        intake.clicks = click_jobs(intake.hit, jobs)  # of what is spooled, the replay makes them
         if intake.clicks:
             await self.note(intake.clicks)
+
+    async def keep(self, jobs: Sequence[Job]) -> None:
+        """Spool what the store did not take; without a spool, or with a full one, the jobs stay as they are."""
+        if self.spool is not None:
+            await self.spool.keep(jobs, self.visitors.remembered)
 
     async def note(self, jobs: Sequence[Job]) -> None:
         """Bring events that the gateway itself made to the visitors, and count them, for no answer does."""
         await asyncio.gather(*(self.visitors.submit(job) for job in jobs))
+        if not all(job.done for job in jobs):
+            await self.keep(jobs)
         for job in jobs:
-            self.count([(e.index, "", e.outcome if job.done and e.outcome else UNAVAILABLE) for e in job.envelopes])
+            self.count([(0, "", outcome) for outcome in job.outcomes(UNAVAILABLE)])
 
     def cookie_headers(self, intake: Intake, reader: Job | None = None) -> list[Header]:
         """Return the Set-Cookie headers that the answer needs; `reader` is the job of a decision without events."""

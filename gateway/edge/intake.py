@@ -40,15 +40,17 @@ class Intake:
     def withdrawal(self) -> Job | None:
         """The erasure that the hit asks for; of two the one that is not done."""
         erasures = [job for job in self.jobs if job.erase_before]
-        return min(erasures, key=lambda job: job.done) if erasures else None
+        return min(erasures, key=lambda job: job.durable) if erasures else None
 
     def outcomes(self, waiting: Outcome) -> list[tuple[int, str, Outcome]]:
         """Return (position, message id, outcome) of every event; `waiting` stands for those without an answer."""
-        undone = {id(e) for job in self.jobs if not job.done for e in job.envelopes}
-        found = [
-            (e.index, e.event.message_id, waiting if id(e) in undone or e.outcome is None else e.outcome)
-            for e in self.envelopes
-        ]
+        undone = {
+            id(e): outcome
+            for job in self.jobs
+            if not job.done
+            for e, outcome in zip(job.envelopes, job.outcomes(waiting), strict=True)
+        }
+        found = [(e.index, e.event.message_id, undone.get(id(e), e.outcome) or waiting) for e in self.envelopes]
         return found + [(b.index, "", b.outcome) for b in self.bad]
 
 

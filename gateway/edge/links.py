@@ -190,7 +190,7 @@ async def _note_sent(desk: Desk, key: str, sent: list[tuple[str, str]], now: int
     hit = contact_hit(site, now)
     jobs = [job_of(hit, noted) for noted in by_contact.values()]
     await desk.note(jobs)
-    if not all(job.done for job in jobs):
+    if not all(job.durable for job in jobs):
         raise StoreUnavailable("the store did not note that the messages were sent", hint="send the same request again")
 
 

@@ -46,6 +46,7 @@ class StoreConnection:
         self._why = "not started"
         self.refusals: Counter[str] = Counter()
         self.losses = 0
+        self.on_loss: Callable[[], None] | None = None
         self.run_id = ""
         self.replication_id = ""
 
@@ -120,6 +121,8 @@ class StoreConnection:
         if self._link is link:
             self._link = None
             self.losses += 1
+            if self.on_loss is not None:
+                self.on_loss()
 
     async def _connect(self) -> Link:
         loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from gateway.app import Gateway, clock
 from gateway.envelope import Site
 from gateway.rights.requests import Rights, Stores
 from gateway.settings import Settings
+from gateway.spool.replay import Replay
 from tests.fakes.store import FakeStore
 from tests.gateway.making import site
 
@@ -21,6 +23,7 @@ from tests.gateway.making import site
 class App:
     gateway: Gateway
     store: FakeStore
+    replay: Replay
     http: httpx.AsyncClient
 
     async def post(self, path: str = "/v1/page", /, headers: Any = None, **body: Any) -> httpx.Response:
@@ -48,9 +51,13 @@ async def running(
     store: FakeStore | None = None,
     sites: list[Site] | None = None,
     cookie_keys: Sequence[str] = ("k" * 32,),
+    spool: Path | None = None,
     **gateway: Any,
 ) -> AsyncIterator[App]:
-    """Run a gateway for the given sites; keyword arguments are settings of `[gateway]`."""
+    """Run a gateway for the given sites; keyword arguments are settings of `[gateway]`.
+
+    With a folder for the spool nothing is replayed until a test says so: `await app.replay.once()`.
+    """
     store = store or FakeStore()
     settings = Settings.model_validate({"gateway": gateway, "site": [{"key": "demo"}]})
     app = Gateway(
@@ -60,7 +67,11 @@ async def running(
         "an admin token",
         store,
         rights_in(store),
+        spool,
     )
+    replay = app.replay(spool or Path("/nonexistent"), lambda: not store.down)
     transport = httpx.ASGITransport(app=app.application)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:
-        yield App(app, store, http)
+        yield App(app, store, replay, http)
+    if app.spool is not None:
+        await app.spool.close()

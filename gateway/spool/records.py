@@ -1,0 +1,187 @@
+"""A job as a record of the spool, and back: all that the replay needs, and nothing that may not be kept.
+
+    {"s": site, "v": "a:<id>", "p": person, "q": came with the secret key, "r": received, "a": spooled, "e": [events]}
+    {"s": …, "v": …, "p": …, "q": …, "r": …, "a": …, "x": erase before, "d": when the visitor chose that}
+
+All times are ms since 1970. An event is `{"k": type, "m": message id, "t": time, "e": what the client sent, as the log
+keeps it, "f": facts, …}`; what is empty is left out. The visitor's choice at collection travels with it (`c`, and its
+limit `l`); neither the raw address nor the agent's text is in it, click ids only where `ads` are allowed.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from gateway.enrich.clicks import without_clicks
+from gateway.envelope import Contact, Envelope, Hit, Site
+from gateway.identity.consent import clicks_allowed
+from gateway.jobs import Job
+from gateway.pipeline import in_order, purposes, sent_by_client
+from gateway.ports import Erasure, VisitorKey
+from personalize.model import PURPOSES, Event, Facts, Shown, stamp_of
+from personalize.profiles import Profile
+
+_FACTS = tuple(Facts.__dataclass_fields__)
+_SHOWN = tuple(Shown.__dataclass_fields__)
+
+
+class Unreplayable(Exception):
+    """A record that cannot be replayed as things are; the text is a sentence that says why."""
+
+
+def record_of(job: Job, envelopes: Sequence[Envelope], profile: Profile, default: frozenset[str], now: int) -> bytes:
+    """Return a job as a record, with some of its events, or with the erasure that it is.
+
+    `profile` is what is known of the visitor's choices, `default` the consent that the site's settings name.
+    """
+    hit, visitor = job.hit, job.visitor
+    record: dict[str, Any] = {
+        "s": visitor.site,
+        "v": f"{visitor.kind}:{visitor.id}",
+        "p": job.person,
+        "q": hit.secret,
+        "r": hit.received,
+        "a": now,
+    }
+    if hit.site.consent != default:
+        record["o"] = sorted(hit.site.consent)
+    if job.erase_before:
+        record |= {"x": job.erase_before, "d": job.decided}
+    else:
+        record["e"] = [_event_of(hit, envelope, profile) for envelope in envelopes]
+    return orjson.dumps(record)
+
+
+def job_of(payload: bytes, sites: Mapping[str, Site]) -> Job:
+    """Return the job of a record, as if it had just come; raises Unreplayable."""
+    try:
+        record = orjson.loads(payload)
+        site = sites.get(record["s"])
+        if site is None:
+            raise Unreplayable(f'the settings have no site "{record["s"]}" any more')
+        if "o" in record:
+            site = replace(site, consent=frozenset(record["o"]))
+        hit = Hit(site=site, secret=record["q"], received=record["r"], sent_at=0, headers={}, body={}, replayed=True)
+        visitor, person = _visitor_of(record), record["p"]
+        if "x" in record:
+            return Job(hit, visitor, [], person, erase_before=record["x"], decided=record["d"])
+        envelopes = [_envelope_of(number, event, hit, visitor) for number, event in enumerate(record["e"])]
+    except (ValueError, LookupError, TypeError, AttributeError) as err:
+        raise Unreplayable(f"the record cannot be read ({type(err).__name__}: {err})") from err
+    for envelope in envelopes:
+        envelope.person = person
+    return Job(hit, visitor, envelopes, person)
+
+
+def erasure_in(payload: bytes) -> Erasure | None:
+    """Return the erasure that a record is, None for events and for what cannot be read."""
+    if b'"x":' not in payload:
+        return None
+    try:
+        record = orjson.loads(payload)
+        return Erasure(_visitor_of(record), record["x"]) if "x" in record else None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def without_erased(payload: bytes, erasures: Sequence[Erasure]) -> bytes | None:
+    """Return a record without the events that erasures cover: the same bytes when none is, None when nothing stays."""
+    try:
+        record = orjson.loads(payload)
+        visitor, person, events = _visitor_of(record), record["p"], record.get("e")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return payload
+    before = max((erasure.before for erasure in erasures if _covers(erasure, visitor, person)), default=0)
+    if events is None or not before:
+        return payload
+    kept = [event for event in events if event["t"] > before and not 0 < event.get("y", 0) <= before]
+    if len(kept) == len(events):
+        return payload
+    return orjson.dumps({**record, "e": kept}) if kept else None
+
+
+def set_aside(payload: bytes) -> tuple[str, bytes]:
+    """Return why a record was set aside, and the record itself; raises ValueError and LookupError."""
+    found = orjson.loads(payload)
+    return str(found["why"]), b64decode(found["record"])
+
+
+def _covers(erasure: Erasure, visitor: VisitorKey, person: str) -> bool:
+    erased = erasure.visitor
+    if visitor.site != erased.site:
+        return False
+    if erasure.via:
+        return erasure.via == f"{visitor.kind}:{visitor.id}"
+    return visitor == erased or (erased.kind == "k" and bool(person) and person == erased.id)
+
+
+def _visitor_of(record: Mapping[str, Any]) -> VisitorKey:
+    kind, _, id_ = record["v"].partition(":")
+    return VisitorKey(record["s"], kind, id_)
+
+
+def _event_of(hit: Hit, envelope: Envelope, profile: Profile) -> orjson.Fragment:
+    event, shown = envelope.event, envelope.event.shown
+    record: dict[str, Any] = {
+        "k": event.type,
+        "m": event.message_id,
+        "t": event.time,
+        "e": sent_by_client(envelope),
+        "f": {name: value for name in _FACTS if (value := getattr(event.facts, name))},
+        "n": event.name,
+        "h": event.path,
+        "u": event.user_id,
+        "g": event.group_id,
+        "b": event.browser,
+        "i": envelope.anonymous_id,
+        "y": envelope.client_time,
+        "c": None if envelope.signal is None else in_order(envelope.signal),
+        "l": None if envelope.limit == PURPOSES else in_order(envelope.limit),
+        "w": shown and [getattr(shown, name) for name in _SHOWN],
+        "o": envelope.contact and list(envelope.contact),
+    }
+    text = orjson.dumps({name: value for name, value in record.items() if value or value == ()})
+    return orjson.Fragment(without_clicks(text, ads=clicks_allowed(purposes(hit, envelope, profile))))
+
+
+def _envelope_of(number: int, record: Mapping[str, Any], hit: Hit, visitor: VisitorKey) -> Envelope:
+    raw, message_id, time = record.get("e", {}), record["m"], record["t"]
+    fingerprint = blake2b(message_id.encode(), digest_size=6).digest()
+    signal = None if record.get("c") is None else frozenset(record["c"])
+    contact = Contact(*record["o"]) if record.get("o") else None
+    event = Event(
+        type=record["k"],
+        message_id=message_id,
+        time=time,
+        stamp=stamp_of(time, int.from_bytes(fingerprint[:3], "big")),
+        name=record.get("n", ""),
+        path=record.get("h", ""),
+        user_id=record.get("u", ""),
+        group_id=record.get("g", ""),
+        properties=raw.get("properties") or {},
+        traits=raw.get("traits") or {},
+        facts=Facts(**record.get("f", {})),
+        vouched=hit.secret,
+        browser=record.get("b", False),
+        shown=Shown(*record["w"]) if record.get("w") else None,
+        consent=None if signal is None or visitor.kind == "g" else in_order(signal),
+        contact=(time, contact.id, contact.expires) if contact is not None and visitor.kind == "a" else (),
+    )
+    return Envelope(
+        number,
+        raw,
+        event,
+        fingerprint,
+        record.get("i", ""),
+        record.get("y", 0),
+        signal=signal,
+        limit=PURPOSES if record.get("l") is None else frozenset(record["l"]),
+        contact=contact,
+        visitor=visitor,
+    )

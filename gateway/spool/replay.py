@@ -1,0 +1,262 @@
+"""The replay: what waits in the spool goes to the store as soon as that takes hits again, oldest first.
+
+It runs beside the hits, which go straight to the store meanwhile: a fold does not depend on the order of arrival. Every
+record takes the way of a hit from the visitors on, so consent, erasures and duplicates are judged by what is stored by
+now. What the store refuses again and again although it answers is set aside with its reason, and blocks nothing.
+
+Any worker may replay any segment that nobody has locked: those of the dead are adopted that way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+import orjson
+
+from gateway.envelope import UNAVAILABLE, Site
+from gateway.jobs import Job
+from gateway.ports import Erasure
+from gateway.spool.records import Unreplayable, erasure_in, job_of, set_aside, without_erased
+from gateway.spool.segments import (
+    ASIDE,
+    Claim,
+    Damage,
+    Record,
+    Writer,
+    claimed,
+    listed,
+    made_at,
+    segment_name,
+    swept,
+    waiting,
+)
+from gateway.telemetry import Telemetry
+
+log = logging.getLogger("tuttu")
+
+LOOK_S = 2.0
+AT_ONCE = 16
+"""Jobs that are on their way to the store together."""
+TRIES = 5
+FIRST_PAUSE_S = 0.2
+LONGEST_REST_S = 0.05
+ERASE_EVERY_S = 3600.0
+
+
+class StoreAway(Exception):
+    """The store does not take hits, so the replay waits."""
+
+
+class Replay:
+    """Replays the segments of a folder. `clock` returns ms since 1970.
+
+    `submit` brings a job to the store, `follow` does what comes after one that was stored; `store_takes` tells whether
+    the store takes writes now. Segments older than `most_age_s` are deleted.
+    """
+
+    def __init__(  # noqa: PLR0913 - the composition root names each part
+        self,
+        folder: Path,
+        sites: Mapping[str, Site],
+        *,
+        submit: Callable[[Job], Awaitable[None]],
+        follow: Callable[[Job], Awaitable[None]],
+        store_takes: Callable[[], bool],
+        seal: Callable[[], Awaitable[None]],
+        most_age_s: float,
+        telemetry: Telemetry,
+        clock: Callable[[], int],
+    ) -> None:
+        self._folder = folder
+        self._sites = sites
+        self._submit = submit
+        self._follow = follow
+        self._store_takes = store_takes
+        self._seal = seal
+        self._most_age_s = most_age_s
+        self._telemetry = telemetry
+        self._clock = clock
+        self._again = asyncio.Event()
+        self._unkept: list[bytes] = []
+        self._aside: Writer | None = None
+
+    def look_now(self) -> None:
+        """Look at once: the store is back."""
+        self._again.set()
+
+    def remember(self, payloads: Sequence[bytes]) -> None:
+        """Replay records that could not be written to disk, from memory."""
+        self._unkept += payloads
+
+    async def run(self) -> None:
+        """Replay again and again until cancelled; whatever goes wrong is tried again later."""
+        loop = asyncio.get_running_loop()
+        erase_at = loop.time() + ERASE_EVERY_S
+        while True:
+            try:
+                await asyncio.to_thread(self._tidy)
+                await self.once()
+                if loop.time() >= erase_at:
+                    erase_at = loop.time() + ERASE_EVERY_S
+                    await self._seal()
+                    await asyncio.to_thread(erase_what_waits, self._folder)
+            except OSError as err:
+                log.warning("the spool waits: %s", err)
+            except Exception:
+                log.exception("the replay failed; it is tried again")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._again.wait(), LOOK_S)
+            self._again.clear()
+
+    async def once(self) -> None:
+        """Replay all that waits and that nobody else has locked, as long as the store takes it."""
+        try:
+            while self._unkept and self._store_takes():
+                await self._chunk(self._unkept[:AT_ONCE])
+                del self._unkept[:AT_ONCE]
+            if self._store_takes():
+                await self._seal()
+            for path in await asyncio.to_thread(listed, self._folder):
+                if not self._store_takes():
+                    return
+                claim = await asyncio.to_thread(claimed, path)
+                if claim is not None:
+                    with claim:
+                        await self._segment(claim)
+        except StoreAway:
+            return
+
+    async def _segment(self, claim: Claim) -> None:
+        """Replay one segment and delete it; raises StoreAway."""
+        if not claim.readable:
+            log.error("%s is not a segment of this version; it is left alone", claim.path)
+            return
+        chunk: list[bytes] = []
+        for record in claim.records():
+            if isinstance(record, Damage):
+                self._telemetry.count(("spool_damaged", "torn" if record.torn else "damaged"))
+                log.warning("%s: %d bytes hold no whole record", claim.path.name, record.size)
+            else:
+                chunk.append(record.payload)
+                if len(chunk) >= AT_ONCE:
+                    await self._chunk(chunk)
+                    claim.note(record.end)
+                    chunk = []
+        await self._chunk(chunk)
+        self._end_aside()
+        await asyncio.to_thread(claim.remove)
+
+    async def _chunk(self, payloads: Sequence[bytes]) -> None:
+        """Bring some records to the store, or put them aside; raises StoreAway when it takes none.
+
+        Rests as long as it worked, so that the hits of now have half of the worker.
+        """
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        pause = FIRST_PAUSE_S
+        left = list(payloads)
+        for _ in range(TRIES):
+            left = [p for p, done in zip(left, await self._tried(left), strict=True) if not done]
+            if not left:
+                break
+            if not self._store_takes():
+                raise StoreAway
+            await asyncio.sleep(pause)
+            pause *= 2
+        for payload in left:
+            self._put_aside(payload, "the store answered, but did not take it")
+        await asyncio.sleep(min(loop.time() - begun, LONGEST_REST_S))
+
+    async def _tried(self, payloads: Sequence[bytes]) -> list[bool]:
+        """Try each record once; return for each whether it is settled."""
+        jobs: list[Job | None] = []
+        for payload in payloads:
+            try:
+                jobs.append(job_of(payload, self._sites))
+            except Unreplayable as err:
+                jobs.append(None)
+                self._put_aside(payload, str(err))
+        results = await asyncio.gather(*(self._settled(job) for job in jobs if job is not None), return_exceptions=True)
+        found = iter(results)
+        settled = []
+        for payload, job in zip(payloads, jobs, strict=True):
+            result = True if job is None else next(found)
+            if isinstance(result, asyncio.CancelledError):
+                raise result
+            if isinstance(result, BaseException):
+                log.error("a spooled record cannot be replayed", exc_info=result)
+                self._put_aside(payload, f"{type(result).__name__}: {result}")
+                result = True
+            settled.append(result)
+        return settled
+
+    async def _settled(self, job: Job) -> bool:
+        await self._submit(job)
+        if not job.done:
+            return False
+        for outcome in job.outcomes(UNAVAILABLE):
+            self._telemetry.count(("spool_replayed", outcome.kind))
+        await self._follow(job)
+        return True
+
+    def _put_aside(self, payload: bytes, why: str) -> None:
+        """Write a record where it blocks nothing, before the position moves past it. Rare, so it may block the loop."""
+        if self._aside is None:
+            self._aside = Writer(self._folder, segment_name(self._clock(), ASIDE))
+        self._aside.append([orjson.dumps({"why": why, "at": self._clock(), "record": b64encode(payload).decode()})])
+        self._telemetry.count(("spool_aside",))
+        log.error("a spooled record is set aside in %s: %s", self._aside.path.name, why)
+
+    def _end_aside(self) -> None:
+        if self._aside is not None:
+            self._aside.close()
+            self._aside = None
+
+    def _tidy(self) -> None:
+        """Delete what is too old, and what crashes left behind."""
+        swept(self._folder)
+        oldest = self._clock() - 1000 * self._most_age_s
+        for path in (*listed(self._folder), *listed(self._folder, ASIDE)):
+            claim = claimed(path) if made_at(path) < oldest else None
+            if claim is not None:
+                with claim:
+                    lost = sum(isinstance(one, Record) for one in claim.records())
+                    self._telemetry.count(("spool_expired",), lost)
+                    log.error("%s is older than spool_max_age_h; %d records in it are lost", path.name, lost)
+                    claim.remove()
+
+
+def erase_what_waits(folder: Path, erasures: Sequence[Erasure] = ()) -> int:
+    """Take what erasures cover out of the segments that nobody has locked; return how many records changed.
+
+    The erasures that wait in the spool themselves count as well. Blocks on the disk; raises OSError.
+    """
+    paths = [*listed(folder), *listed(folder, ASIDE)]
+    found = [*erasures]
+    for path in paths:
+        records = (one.payload for one in waiting(path) if isinstance(one, Record))
+        found += [erasure for erasure in map(erasure_in, records) if erasure is not None]
+    if not found:
+        return 0
+    changed = 0
+    for path in paths:
+        claim = claimed(path)
+        if claim is not None:
+            with claim:
+                changed += claim.rewrite(lambda payload: _erased(payload, found))
+    return changed
+
+
+def _erased(payload: bytes, erasures: Sequence[Erasure]) -> bytes | None:
+    if not payload.startswith(b'{"why":'):
+        return without_erased(payload, erasures)
+    inner = set_aside(payload)[1]
+    kept = without_erased(inner, erasures)
+    if kept is inner:
+        return payload
+    return None if kept is None else orjson.dumps({**orjson.loads(payload), "record": b64encode(kept).decode()})
