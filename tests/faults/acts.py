@@ -302,8 +302,11 @@ def no_mount() -> str:
     return "" if tried.returncode == 0 else "a small disk needs root and the right to mount"
 
 
-SMALL_DISK = Setting(small_disk=True)
+SMALL_DISK = Setting(small_disk=True, env={"TUTTU_SPOOL_FREE_BYTES": "0"})
 """The spool's folder is a small tmpfs in a mount namespace of the gateway's own, which goes with it."""
+
+
+SMALL_SPOOL = Setting(env={"TUTTU_SPOOL_MAX_BYTES": "1000000"})
 
 
 def _spool(rig: Rig) -> Path:

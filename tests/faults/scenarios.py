@@ -154,6 +154,8 @@ SCENARIOS: Sequence[Scenario] = (
              missing=acts.no_faketime, steady=True),
     Scenario("clock steps while the store is away", acts.clock_in_fault, acts.clock_back, setting=acts.FAKED_CLOCK,
              missing=acts.no_faketime),
+    Scenario("spool at its limit, store away", lambda rig: rig.proxy.refuse(), lambda rig: rig.proxy.listen(),
+             setting=acts.SMALL_SPOOL, gone=2),
     Scenario("disk full, store up", acts.fill_disk, acts.empty_disk, setting=acts.SMALL_DISK,
              missing=acts.no_mount, steady=True),
     Scenario("disk full, store away", acts.fill_disk_and_refuse, acts.empty_disk_and_listen, setting=acts.SMALL_DISK,
