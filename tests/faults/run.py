@@ -68,7 +68,9 @@ def main(arguments: Sequence[str]) -> int:
             for sentence in (*wrong, *(result.notes if result else ())):
                 console.print(f"        {sentence}", highlight=False, markup=False)
             if result is not None:
-                rows.append(summary(result))
+                lost = len(result.audit.lost)
+                allowed = " (the grade allows it)" if lost and not wrong else ""
+                rows.append({**summary(result), "lost": f"{lost}{allowed}"})
     console.print(table_of(rows))
     if chosen.markdown:
         chosen.markdown.write_text(markdown_of(rows, skipped), "utf-8")

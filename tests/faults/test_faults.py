@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.rig import Size, run
 from tests.faults.scenarios import SCENARIOS, Scenario, problems, sized
+from tests.integration.process import Gateway, alive, children, eventually
 
 SHORT = Size(hits=1_200, rate=400, visitors=60, workers=1, hold_s=0.8)
 
@@ -19,3 +20,11 @@ def test_no_accepted_hit_is_lost_or_doubled(scenario: Scenario, tmp_path: Path) 
     )
     assert problems(scenario, result) == []
     assert len(result.book.accepted) > SHORT.hits / 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nothing_stays_behind_of_a_gateway_that_was_killed(workers: int, tmp_path: Path) -> None:
+    with Gateway(tmp_path / "data", "--workers", str(workers)) as gateway:
+        family = children(gateway.pid)
+        gateway.kill()
+        eventually(lambda: not any(alive(pid) for pid in family), within=5)
