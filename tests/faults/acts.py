@@ -99,6 +99,7 @@ def _refuse(rig: Rig) -> None:
 
 
 DOWN_AT_START = Setting(prepare=_refuse)
+WITHOUT_SPOOL = Setting(env={"TUTTU_SPOOL": "off"})
 
 
 # -- the embedded store ----------------------------------------------------------------------------------------------
@@ -284,6 +285,13 @@ def clock_in_fault(rig: Rig) -> None:
     rig.proxy.refuse()
     time.sleep(rig.size.hold_s / 2)
     _step(rig, "+7200")
+
+
+def clock_then_power(rig: Rig) -> None:
+    """Step the clock ahead, and half a second later let the store lose what it had not fsynced."""
+    _step(rig, "+3600")
+    time.sleep(0.5)
+    lose_power(rig)
 
 
 def clock_back(rig: Rig) -> None:
