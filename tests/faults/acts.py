@@ -253,6 +253,9 @@ def lose_power_of_both(rig: Rig) -> None:
 # -- the machine -----------------------------------------------------------------------------------------------------
 
 
+STEP_KNOWN_S = 1.1
+
+
 def _faketime() -> str:
     return next(map(str, Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), "")
 
@@ -288,9 +291,9 @@ def clock_in_fault(rig: Rig) -> None:
 
 
 def clock_then_power(rig: Rig) -> None:
-    """Step the clock ahead, and half a second later let the store lose what it had not fsynced."""
+    """Step the clock ahead, and as soon as all processes know let the store lose what it had not fsynced."""
     _step(rig, "+3600")
-    time.sleep(0.5)
+    time.sleep(STEP_KNOWN_S)
     lose_power(rig)
 
 

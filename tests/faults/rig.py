@@ -211,7 +211,7 @@ def _gateway(rig: Rig, setting: Setting) -> Gateway:
         env |= {
             "LD_PRELOAD": setting.clock(),
             "FAKETIME_TIMESTAMP_FILE": str(rig.clock_file),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",  # without a cache every look at the clock would read the file
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
         }
