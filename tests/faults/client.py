@@ -188,7 +188,8 @@ def _taken(order: Order, answer: Answer) -> tuple[list[str], str, bool]:
     said = json.loads(answer.body)
     refused = {order.ids[item["index"]] for item in said["rejected"] if item["index"] < len(order.ids)}
     late = set(said.get("retry", ()))
-    accepted = [m for m in order.ids if m not in refused and m not in late]
+    # Nothing here may be dropped; where something was, the answer does not say which.
+    accepted = [m for m in order.ids if m not in refused and m not in late and not said["dropped"]]
     fits = said["accepted"] == len(accepted) and not said["dropped"] and late <= set(order.ids)
     return accepted, "" if fits else answer.body.decode()[:500], bool(said.get("degraded"))
 
