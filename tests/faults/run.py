@@ -71,9 +71,10 @@ def main(arguments: Sequence[str]) -> int:
                 lost = len(result.audit.lost)
                 allowed = " (the grade allows it)" if lost and not wrong else ""
                 rows.append({**summary(result), "lost": f"{lost}{allowed}"})
+                # Again after each: what was seen so far outlives a run that is broken off.
+                if chosen.markdown:
+                    chosen.markdown.write_text(markdown_of(rows, skipped), "utf-8")
     console.print(table_of(rows))
-    if chosen.markdown:
-        chosen.markdown.write_text(markdown_of(rows, skipped), "utf-8")
     for sentence in failed:
         console.print(f"[red]failed[/] {sentence}", highlight=False)
     console.print(f"{len(rows)} runs in {time.monotonic() - begun:.0f} s, {len(failed)} broken promises")

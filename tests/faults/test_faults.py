@@ -10,7 +10,7 @@ from tests.faults.rig import Size, run
 from tests.faults.scenarios import SCENARIOS, Scenario, problems, sized
 from tests.integration.process import Gateway, alive, children, eventually
 
-SHORT = Size(hits=1_200, rate=400, visitors=60, workers=1, hold_s=0.8)
+SHORT = Size(hits=900, rate=450, visitors=60, workers=1, hold_s=0.6)
 
 
 @pytest.mark.parametrize("scenario", [s for s in SCENARIOS if s.short], ids=lambda s: s.name)
