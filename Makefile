@@ -10,8 +10,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := setup
-.PHONY: setup run test lint bench bench-rules bench-strangers bench-import bench-durability bench-drain bench-hostile
-.PHONY: bench-pages fuzz fuzz-decoders sdk lock
+.PHONY: setup run test lint faults bench bench-rules bench-strangers bench-import bench-durability bench-drain
+.PHONY: bench-hostile bench-pages fuzz fuzz-decoders sdk lock
 
 setup: $(VENV)/.dev  ## only the set-up, into .venv/
 
@@ -21,6 +21,9 @@ run: $(VENV)/.run  ## the gateway with its own store, the demo rules and the dem
 
 test: $(VENV)/.dev $(VENV)/.clients $(VENV)/.sdk $(VENV)/.programs  ## every test; ARGS="-k name" chooses some
 	@$(BIN)/python tests/run.py $(ARGS)
+
+faults: $(VENV)/.dev $(VENV)/.programs  ## every fault with 20,000 hits, half an hour; ARGS="--only killed --markdown table.md"
+	@$(BIN)/python -m tests.faults.run $(ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check

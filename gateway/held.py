@@ -39,7 +39,8 @@ class Held:
 
     def room_now(self, now: int) -> float:
         """Return how many events the visitor may still send at `now` (ms)."""
-        return min(BUCKET_EVENTS, self.room + (now - self.room_at) * BUCKET_REFILL_PER_S / 1000)
+        # A clock that was set back must not empty the bucket for as long as it was ahead.
+        return min(BUCKET_EVENTS, self.room + max(0, now - self.room_at) * BUCKET_REFILL_PER_S / 1000)
 
 
 def from_store(key: VisitorKey, stored: Stored, held: Held) -> Held:

@@ -90,9 +90,9 @@ class Request:
         message = await self._receive()
         if not message.get("more_body"):
             body = _chunk(message)
+            if len(body) > limit:
+                raise _too_large(limit)
             if len(body) > SMALL_BYTES:
-                if len(body) > limit:
-                    raise _too_large(limit)
                 await self._reserve(len(body) + unzipped)
             return body
         chunks = [_chunk(message)]
@@ -118,7 +118,7 @@ class Request:
                 hint="send gzip or no encoding",
             )
         body = await self._all(limit, limit)
-        found = _unzipped(body, SMALL_BYTES) if len(body) <= SMALL_BYTES else None
+        found = _unzipped(body, min(limit, SMALL_BYTES)) if len(body) <= SMALL_BYTES else None
         if found is None:
             await self._reserve(len(body) + limit)
             found = await asyncio.to_thread(_unzipped, body, limit)  # zlib lets others go on meanwhile

@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 
-from gateway.edge.cors import Origins
 from gateway.edge.body_memory import BodyMemory
+from gateway.edge.cors import Origins
 from gateway.edge.deadlines import Deadlines
 from gateway.edge.minting import BadLink, Mint
 from gateway.edge.request import Request

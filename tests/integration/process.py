@@ -13,7 +13,7 @@ import sys
 import time
 import tomllib
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,12 +33,18 @@ STOP_TIMEOUT_S = 15
 
 
 class Gateway:
-    """`python -m gateway serve` on free ports with its data in `data`; a context manager that stops it at the end."""
+    """`python -m gateway serve` on free ports with its data in `data`; a context manager that stops it at the end.
 
-    def __init__(self, data: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
+    `before` is a command that becomes the gateway in the end, such as `nice`.
+    """
+
+    def __init__(
+        self, data: Path, *options: str, env: Mapping[str, str] | None = None, before: Sequence[str] = ()
+    ) -> None:
         self.data = data
         self.public = self.internal = ""
         self._options = options
+        self._before = before
         self._env = {**os.environ, "TUTTU_DRAIN_DELAY_S": "0", **(env or {})}
         self._errors = data.with_suffix(".stderr")
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,10 +69,17 @@ class Gateway:
         assert self._process
         return self._process.pid
 
+    @property
+    def exit_code(self) -> int | None:
+        """What the parent returned, None while it runs."""
+        assert self._process
+        return self._process.returncode
+
     def start(self) -> None:
         """Start it, again on the ports it had, and wait for its ready line; fails with what it wrote instead."""
         port = str(urlsplit(self.public).port or 0)
-        command = [sys.executable, "-m", "gateway", "serve", "--port", port, "--data", str(self.data), *self._options]
+        serve = [sys.executable, "-m", "gateway", "serve", "--port", port, "--data", str(self.data)]
+        command = [*self._before, *serve, *self._options]
         env = self._env | ({"TUTTU_INTERNAL_PORT": str(urlsplit(self.internal).port)} if self.internal else {})
         with self._errors.open("ab") as errors:
             self._process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=errors)
@@ -92,12 +105,6 @@ class Gateway:
         assert self._process
         self._process.wait(within)
         return time.monotonic()
-
-    @property
-    def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
-        assert self._process
-        return self._process.poll()
 
     def kill(self) -> None:
         """kill -9 of the parent alone."""
