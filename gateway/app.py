@@ -141,7 +141,7 @@ class Gateway:
         self._defaults = {site.key: site.consent for site in sites}
         limits = Limits(settings.gateway.spool_max_bytes, settings.gateway.spool_free_bytes)
         self.spool = Spool(spool, limits, self._defaults, self.telemetry, clock) if spool is not None else None
-        self._tail = Tail(clock)
+        self._tail = Tail()
         self._resending: set[asyncio.Task[None]] = set()
         self.visitors = Visitors(
             store,

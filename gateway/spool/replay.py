@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -46,6 +47,8 @@ TRIES = 5
 FIRST_PAUSE_S = 0.2
 LONGEST_REST_S = 0.05
 ERASE_EVERY_S = 3600.0
+DOUBT_S = 3600.0
+"""For how long a segment must have been too old before it is deleted."""
 
 
 class StoreAway(Exception):
@@ -84,6 +87,7 @@ class Replay:
         self._unkept: list[bytes] = []
         self._aside: Writer | None = None
         self._unreadable: set[str] = set()
+        self._doomed: dict[Path, float] = {}
 
     def remember(self, payloads: Sequence[bytes]) -> None:
         """Replay records that could not be written to disk, from memory."""
@@ -227,8 +231,12 @@ class Replay:
         """Delete what is too old, and what crashes left behind."""
         swept(self._folder)
         oldest = self._clock() - 1000 * self._most_age_s
-        for path in (*listed(self._folder), *listed(self._folder, ASIDE)):
-            claim = claimed(path) if made_at(path) < oldest else None
+        old = [p for p in (*listed(self._folder), *listed(self._folder, ASIDE)) if made_at(p) < oldest]
+        now = time.monotonic()
+        # A clock that was set wrong, and is set right again within the hour, must not cost anything.
+        self._doomed = {path: self._doomed.get(path, now) for path in old}
+        for path in old:
+            claim = claimed(path) if now - self._doomed[path] >= DOUBT_S else None
             if claim is not None:
                 with claim:
                     lost = sum(isinstance(one, Record) for one in claim.records())

@@ -6,40 +6,37 @@ sent again has its effect once, so all of the tail is, whether it was lost or no
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable
 
 from gateway.jobs import Job
 from gateway.spool.records import Kept, kept_of
 from personalize.profiles import Profile
 
-KEPT_MS = 6_000
-"""Five seconds, and one in which a hit may have waited for the store."""
+KEPT_S = 5.0
 MOST = 20_000
 """Jobs that are kept at most."""
 
 
 class Tail:
-    """One worker's tail; `clock` returns ms since 1970."""
+    """One worker's tail. It goes by the monotonic clock: a step of the other one must not empty it."""
 
-    def __init__(self, clock: Callable[[], int]) -> None:
-        self._clock = clock
-        self._kept: deque[Kept] = deque(maxlen=MOST)
+    def __init__(self) -> None:
+        self._kept: deque[tuple[float, Kept]] = deque(maxlen=MOST)
 
     def add(self, job: Job, profile: Profile) -> None:
         """Keep of a job that the store has just taken what is needed, and let go of old ones.
 
-        `profile` is what stands in the store now. The job's hit says what time it is.
+        `profile` is what stands in the store now.
         """
-        kept = self._kept
-        kept.append(kept_of(job, profile))
-        oldest = job.hit.received - KEPT_MS
-        while kept[0].received < oldest:
+        kept, now = self._kept, time.monotonic()
+        kept.append((now, kept_of(job, profile)))
+        while kept[0][0] < now - KEPT_S:
             kept.popleft()
 
     def taken(self) -> list[Kept]:
         """Return what was kept in the last seconds, and forget it."""
-        oldest = self._clock() - KEPT_MS
-        found = [one for one in self._kept if one.received >= oldest]
+        oldest = time.monotonic() - KEPT_S
+        found = [one for at, one in self._kept if at >= oldest]
         self._kept.clear()
         return found
