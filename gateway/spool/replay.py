@@ -219,10 +219,11 @@ class Replay:
 
     def _tidy(self) -> None:
         """Delete what is too old, and what crashes left behind."""
-        swept(self._folder)
-        oldest = self._clock() - 1000 * self._most_age_s
+        now = self._clock()
+        swept(self._folder, now)
+        oldest = now - 1000 * self._most_age_s
         for path in (*listed(self._folder), *listed(self._folder, ASIDE)):
-            claim = claimed(path) if made_at(path) < oldest else None
+            claim = claimed(path) if 0 < made_at(path) < oldest else None
             if claim is not None:
                 with claim:
                     lost = sum(isinstance(one, Record) for one in claim.records())
