@@ -84,6 +84,7 @@ class Replay:
         self._again = asyncio.Event()
         self._unkept: list[bytes] = []
         self._aside: Writer | None = None
+        self._shut: set[Path] = set()
 
     def look_now(self) -> None:
         """Look at once: the store is back."""
@@ -124,12 +125,14 @@ class Replay:
             for path in await asyncio.to_thread(listed, self._folder):
                 if not self._store_takes():
                     return
-                claim = await asyncio.to_thread(claimed, path)
+                claim = await asyncio.to_thread(self._claimed, path)
                 if claim is not None:
                     with claim:
                         await self._segment(claim)
         except StoreAway:
             return
+        finally:
+            self._end_aside()
 
     async def _segment(self, claim: Claim) -> None:
         """Replay one segment and delete it; raises StoreAway."""
@@ -148,7 +151,6 @@ class Replay:
                     claim.note(record.end)
                     chunk = []
         await self._chunk(chunk)
-        self._end_aside()
         await asyncio.to_thread(claim.remove)
 
     async def _chunk(self, payloads: Sequence[bytes]) -> None:
@@ -217,13 +219,23 @@ class Replay:
             self._aside.close()
             self._aside = None
 
+    def _claimed(self, path: Path) -> Claim | None:
+        """Lock a segment; one that this user may not open must not keep the others waiting."""
+        try:
+            return claimed(path)
+        except PermissionError as err:
+            if path not in self._shut:
+                self._shut.add(path)
+                log.error("%s: %s; it is left alone", path, err.strerror)  # noqa: TRY400 - the text is all
+            return None
+
     def _tidy(self) -> None:
         """Delete what is too old, and what crashes left behind."""
         now = self._clock()
         swept(self._folder, now)
         oldest = now - 1000 * self._most_age_s
         for path in (*listed(self._folder), *listed(self._folder, ASIDE)):
-            claim = claimed(path) if 0 < made_at(path) < oldest else None
+            claim = self._claimed(path) if 0 < made_at(path) < oldest else None
             if claim is not None:
                 with claim:
                     lost = sum(isinstance(one, Record) for one in claim.records())

@@ -108,6 +108,9 @@ class Writer:
         self._file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            about = folder.stat()
+            if os.geteuid() == 0 and about.st_uid:  # what root writes here must not be shut to the gateway's own user
+                os.fchown(self._file, about.st_uid, about.st_gid)
             _write_all(self._file, _MAGIC + _position(_START))
             os.fsync(self._file)
             new.rename(self.path)
@@ -245,6 +248,16 @@ def content_of(path: Path) -> Content | None:
         return None
 
 
+def left_in(path: Path) -> int:
+    """Return how many bytes of a segment wait, without a lock; 0 when it is gone, or not of this version."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        head = file.read(_START)
+        size = os.fstat(file.fileno()).st_size
+        if head.startswith(_MAGIC):
+            return max(0, size - min(_position_in(head[len(_MAGIC) :]), size))
+    return 0
+
+
 def waiting(path: Path) -> Iterator[Record | Damage]:
     """Yield what a segment holds from its position on, without a lock: it may grow or go meanwhile."""
     content = content_of(path)
@@ -269,7 +282,7 @@ def is_locked(path: Path) -> bool:
 
 def swept(folder: Path, now: int) -> None:
     """Delete what writers left behind that ended before their segment had its name, a while before `now` (ms)."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         for path in folder.iterdir():
             # A writer that has just made its file has not locked it yet.
             if path.suffix in (_NEW, _REWRITTEN) and made_at(path) < now - _WHILE_MS:
