@@ -18,6 +18,7 @@ from gateway.settings import Settings, load_settings
 from gateway.store.address import parse_address
 from gateway.store.connection import StoreConnection
 from gateway.store.embedded import EmbeddedStore
+from gateway.store.keys import PARTITIONS
 from gateway.store.profiles import RedisProfiles
 
 GOOD, COULD_NOT, USAGE = 0, 1, 2
@@ -27,10 +28,11 @@ _TIMEOUT_S = 60
 
 @dataclass(slots=True, frozen=True)
 class Opened:
-    """A store that answers: as its profiles, and as a client that does not decode replies."""
+    """A store that answers: as its profiles, as a client that does not decode replies, and what leads to it."""
 
     profiles: RedisProfiles
     client: Redis
+    connection: StoreConnection
 
 
 def add_store_options(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +76,8 @@ async def opened_store(settings: Settings, *, make: bool = False) -> AsyncIterat
         connection = StoreConnection(url)
         stack.push_async_callback(connection.close)
         await connection.start()
-        yield Opened(RedisProfiles(connection, log_cap=settings.gateway.log_entries), client)
+        profiles = RedisProfiles(connection, log_cap=settings.gateway.log_entries // PARTITIONS)
+        yield Opened(profiles, client, connection)
 
 
 def refused(command: str, error: Exception) -> int:

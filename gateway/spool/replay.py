@@ -2,7 +2,7 @@
 
 It runs beside the hits, which go straight to the store meanwhile: a fold does not depend on the order of arrival. Every
 record takes the way of a hit from the visitors on, so consent, erasures and duplicates are judged by what is stored by
-now. What the store refuses again and again although it answers is set aside with its reason, and blocks nothing.
+now. What the store refuses again and again while it takes others is set aside with its reason, and blocks nothing.
 
 Any worker may replay any segment that nobody has locked: those of the dead are adopted that way.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import orjson
 
-from gateway.envelope import UNAVAILABLE, Site
+from gateway.envelope import STORED, UNAVAILABLE, Site
 from gateway.jobs import Job
 from gateway.ports import Erasure
 from gateway.spool.records import Unreplayable, erasure_in, job_of, set_aside, without_erased
@@ -162,6 +162,7 @@ class Replay:
         begun = loop.time()
         pause = FIRST_PAUSE_S
         left = list(payloads)
+        stored = self._stored()
         for _ in range(TRIES):
             left = [p for p, done in zip(left, await self._tried(left), strict=True) if not done]
             if not left:
@@ -170,9 +171,16 @@ class Replay:
                 raise StoreAway
             await asyncio.sleep(pause)
             pause *= 2
+        if left and self._stored() == stored:
+            raise StoreAway  # it takes nobody's writes: out of memory, say, or read-only
         for payload in left:
-            self._put_aside(payload, "the store answered, but did not take it")
+            self._put_aside(payload, "the store took others, but not this")
         await asyncio.sleep(min(loop.time() - begun, LONGEST_REST_S))
+
+    def _stored(self) -> int:
+        """Return how many events this worker has brought into the store, replayed ones and those of now."""
+        counters = self._telemetry.counters
+        return counters.get(STORED.key, 0) + counters.get(("spool_replayed", STORED.kind), 0)
 
     async def _tried(self, payloads: Sequence[bytes]) -> list[bool]:
         """Try each record once; return for each whether it is settled."""
