@@ -85,7 +85,7 @@ def erasure_in(payload: bytes) -> Erasure | None:
         return None
     try:
         record = orjson.loads(payload)
-        return Erasure(_visitor_of(record), record["x"]) if "x" in record else None
+        return Erasure(_visitor_of(record), int(record["x"])) if "x" in record else None
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
 
@@ -95,12 +95,12 @@ def without_erased(payload: bytes, erasures: Sequence[Erasure]) -> bytes | None:
     try:
         record = orjson.loads(payload)
         visitor, person, events = _visitor_of(record), record["p"], record.get("e")
+        before = max((erasure.before for erasure in erasures if _covers(erasure, visitor, person)), default=0)
+        if events is None or not before:
+            return payload
+        kept = [event for event in events if event["t"] > before and not 0 < event.get("y", 0) <= before]
     except (ValueError, LookupError, TypeError, AttributeError):
-        return payload
-    before = max((erasure.before for erasure in erasures if _covers(erasure, visitor, person)), default=0)
-    if events is None or not before:
-        return payload
-    kept = [event for event in events if event["t"] > before and not 0 < event.get("y", 0) <= before]
+        return payload  # it cannot be replayed either
     if len(kept) == len(events):
         return payload
     return orjson.dumps({**record, "e": kept}) if kept else None

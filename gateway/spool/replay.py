@@ -276,7 +276,10 @@ def erase_what_waits(folder: Path, erasures: Sequence[Erasure] = ()) -> int:
 def _erased(payload: bytes, erasures: Sequence[Erasure]) -> bytes | None:
     if not payload.startswith(b'{"why":'):
         return without_erased(payload, erasures)
-    inner = set_aside(payload)[1]
+    try:
+        inner = set_aside(payload)[1]
+    except (ValueError, LookupError, TypeError):
+        return payload
     kept = without_erased(inner, erasures)
     if kept is inner:
         return payload
