@@ -32,7 +32,7 @@ def replay(settings: Settings, folder: Path, *, aside: bool) -> int:
     """
     if aside:
         back, held = bring_back(folder)
-        say(f"{back:,} record{'' if back == 1 else 's'} that had been set aside wait again")
+        say(f"set aside before, and waiting again: {back:,} record{'' if back == 1 else 's'}")
         if held:
             say("what was set aside just now is still being written; try again in a while")
     if not listed(folder):
@@ -53,7 +53,7 @@ def _watched(settings: Settings, folder: Path) -> int:
     progress.say(f"a gateway runs on {settings.data}: it replays by itself, and this waits for it (Ctrl-C ends that)")
     total = left = bytes_left(folder)
     moved, quiet = time.monotonic(), False
-    with progress.step("replaying", total, "MB") as advance:
+    with progress.step("replaying", total, "bytes") as advance:
         while listed(folder):
             if not _gateway_runs(settings):
                 say("tuttu spool replay: the gateway has ended; start it again, or this command")
@@ -67,7 +67,7 @@ def _watched(settings: Settings, folder: Path) -> int:
                 say(f"nothing has moved for {_QUIET_S:g} s; does the gateway reach its store? /ready tells")
             left = now
             advance(max(0, total - left))
-    sys.stdout.write("All of it is in the store.\n")
+    sys.stdout.write("All of it has left the spool.\n")
     return GOOD
 
 
@@ -79,7 +79,7 @@ async def _replayed(settings: Settings, folder: Path) -> int:
     async with opened_store(settings) as store:
         gateway = Gateway(settings, sites, [new_secret()], new_secret(), store.profiles, spool=folder)
         total = bytes_left(folder)
-        with Progress().step("replaying", total, "MB") as advance:
+        with Progress().step("replaying", total, "bytes") as advance:
             watching = asyncio.create_task(_watch(folder, total, advance))
             try:
                 await _passes(gateway, folder, lambda: store.connection.connected)

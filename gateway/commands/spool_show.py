@@ -79,7 +79,7 @@ def tables(seen: Seen, folder: Path, now: int, limits: GatewaySettings) -> None:
         page.line(f"Set aside: {counted(seen.aside)}. `tuttu spool replay --aside` tries them again.")
         page.table(("site", "events", "erasures", "oldest"), _site_rows(seen.aside, now))
         page.table(
-            ("times", "why", "for example"),
+            ("times", "why", "for example (UTC)"),
             [(f"{one.count:,}", clean(one.why), _example(one.example)) for one in seen.reasons.values()],
             wide=("why",),
         )
@@ -143,7 +143,7 @@ def _example(example: Any) -> str:
     if not example:
         return ""
     at = datetime.fromtimestamp(example["time"] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
-    return clean(f"{example['site']}: {example['kind']} of {at} UTC")
+    return clean(f"{example['site']}: {example['kind']} of {at}")
 
 
 def counted(segments: Sequence[Segment]) -> str:
@@ -185,7 +185,7 @@ class _Page:
             self._console.width = _WIDTH
 
     def line(self, text: str) -> None:
-        self._console.print(text)
+        self._console.print(text, soft_wrap=True)  # a path is copied whole
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]], *, wide: Sequence[str] = ()) -> None:
         from rich.table import Table  # noqa: PLC0415 - as above
@@ -196,7 +196,7 @@ class _Page:
             number = head in ("events", "erasures", "records", "replayed", "size", "times")
             table.add_column(
                 head, justify="right" if number else "left", overflow="fold", ratio=1 if head in wide else None,
-                no_wrap=head == "segment",
+                no_wrap=head == "segment" or head.startswith("for"),
             )  # fmt: skip
         for row in rows:
             table.add_row(*map(Text, row))
