@@ -138,9 +138,8 @@ class Gateway:
         self._keys = Keys(cookie_keys)
         self.telemetry = Telemetry()
         self._settings = settings.gateway
-        self._defaults = {site.key: site.consent for site in sites}
         limits = Limits(settings.gateway.spool_max_bytes, settings.gateway.spool_free_bytes)
-        self.spool = Spool(spool, limits, self._defaults, self.telemetry, clock) if spool is not None else None
+        self.spool = Spool(spool, limits, self.telemetry, clock) if spool is not None else None
         self._tail = Tail(clock)
         self._resending: set[asyncio.Task[None]] = set()
         self.visitors = Visitors(
@@ -246,8 +245,7 @@ class Gateway:
             for job in jobs[first : first + _AT_ONCE]:
                 taken = [envelope for envelope in job.envelopes if envelope.outcome and envelope.outcome.accepted]
                 if taken or job.erased:
-                    default = self._defaults.get(job.visitor.site, frozenset())
-                    payloads.append(record_of(job, taken, job.profile or Profile(), default, clock()))
+                    payloads.append(record_of(job, taken, job.profile or Profile(), clock()))
                     self.telemetry.count(("resent",), len(taken))
             try:
                 if self.spool is None:

@@ -1,11 +1,13 @@
 """A job as a record of the spool, and back: all that the replay needs, and nothing that may not be kept.
 
-    {"s": site, "v": "a:<id>", "p": person, "q": came with the secret key, "r": received, "a": spooled, "e": [events]}
-    {"s": …, "v": …, "p": …, "q": …, "r": …, "a": …, "x": erase before, "d": when the visitor chose that}
+    {"s": site, "v": "a:<id>", "p": person, "q": came with the secret key, "r": received, "a": spooled,
+     "o": the site's consent, "e": [events]}
+    {"s": …, "v": …, "p": …, "q": …, "r": …, "a": …, "o": …, "x": erase before, "d": when the visitor chose that}
 
 All times are ms since 1970. An event is `{"k": type, "m": message id, "t": time, "e": what the client sent, as the log
-keeps it, "f": facts, …}`; what is empty is left out. The visitor's choice at collection travels with it (`c`, and its
-limit `l`); neither the raw address nor the agent's text is in it, click ids only where `ads` are allowed.
+keeps it, "f": facts, …}`; what is empty is left out. The site's consent and the visitor's choice at collection travel
+with it (`o`, `c`, and its limit `l`), whatever the settings say by now; neither the raw address nor the agent's text is
+in it, click ids only where `ads` are allowed.
 """
 
 from __future__ import annotations
@@ -35,10 +37,10 @@ class Unreplayable(Exception):
     """A record that cannot be replayed as things are; the text is a sentence that says why."""
 
 
-def record_of(job: Job, envelopes: Sequence[Envelope], profile: Profile, default: frozenset[str], now: int) -> bytes:
+def record_of(job: Job, envelopes: Sequence[Envelope], profile: Profile, now: int) -> bytes:
     """Return a job as a record, with some of its events, or with the erasure that it is.
 
-    `profile` is what is known of the visitor's choices, `default` the consent that the site's settings name.
+    `profile` is what is known of the visitor's choices.
     """
     hit, visitor = job.hit, job.visitor
     record: dict[str, Any] = {
@@ -48,9 +50,8 @@ def record_of(job: Job, envelopes: Sequence[Envelope], profile: Profile, default
         "q": hit.secret,
         "r": hit.received,
         "a": now,
+        "o": in_order(hit.site.consent),
     }
-    if hit.site.consent != default:
-        record["o"] = sorted(hit.site.consent)
     if job.erase_before:
         record |= {"x": job.erase_before, "d": job.decided}
     else:
@@ -65,8 +66,7 @@ def job_of(payload: bytes, sites: Mapping[str, Site]) -> Job:
         site = sites.get(record["s"])
         if site is None:
             raise Unreplayable(f'the settings have no site "{record["s"]}" any more')
-        if "o" in record:
-            site = replace(site, consent=frozenset(record["o"]))
+        site = replace(site, consent=frozenset(record["o"]))
         hit = Hit(site=site, secret=record["q"], received=record["r"], sent_at=0, headers={}, body={}, replayed=True)
         visitor, person = _visitor_of(record), record["p"]
         if "x" in record:

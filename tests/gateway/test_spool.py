@@ -27,7 +27,6 @@ from tests.fakes.store import FakeStore
 from tests.gateway.app import App, running
 from tests.gateway.making import NOW, site
 
-CONSENT = {"demo": frozenset({"analytics"})}
 HOUR_MS = 3_600_000
 
 
@@ -67,7 +66,7 @@ async def test_hits_that_come_during_a_write_share_the_next_sync(
     syncs = []
     sync = os.fdatasync
     monkeypatch.setattr(os, "fdatasync", lambda file: (syncs.append(file), sync(file)))
-    spool = Spool(tmp_path, Limits(10**9, 0), CONSENT, Telemetry(), lambda: NOW)
+    spool = Spool(tmp_path, Limits(10**9, 0), Telemetry(), lambda: NOW)
     await asyncio.gather(*(spool.put([b"%d" % n]) for n in range(100)))
     assert len(syncs) <= 3
     assert payloads_in(tmp_path) == [b"%d" % n for n in range(100)]
@@ -87,7 +86,7 @@ async def test_what_is_put_is_on_disk_before_it_is_answered(tmp_path: Path, monk
 
 async def test_a_full_spool_takes_nothing_and_tells_why(tmp_path: Path) -> None:
     telemetry = Telemetry()
-    spool = Spool(tmp_path, Limits(200, 0), CONSENT, telemetry, lambda: NOW)
+    spool = Spool(tmp_path, Limits(200, 0), telemetry, lambda: NOW)
     await spool.put([b"x" * 100])
     await spool.seal()
     with pytest.raises(SpoolFull, match="spool_max_bytes"):
@@ -104,7 +103,7 @@ async def test_a_full_spool_takes_nothing_and_tells_why(tmp_path: Path) -> None:
 
 async def test_headroom_on_the_disk_is_kept(tmp_path: Path) -> None:
     free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
-    spool = Spool(tmp_path / "new" / "spool", Limits(10**12, free * 2), CONSENT, Telemetry(), lambda: NOW)
+    spool = Spool(tmp_path / "new" / "spool", Limits(10**12, free * 2), Telemetry(), lambda: NOW)
     with pytest.raises(SpoolFull, match="spool_free_bytes"):
         await spool.put([b"x"])
     assert not (tmp_path / "new").exists()
@@ -141,7 +140,7 @@ async def test_a_disk_that_fails_is_answered_503_and_a_disk_that_is_back_is_used
 
 async def test_a_disk_that_cannot_keep_up_takes_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_QUEUED_BYTES", 10)
-    spool = Spool(tmp_path, Limits(10**9, 0), CONSENT, Telemetry(), lambda: NOW)
+    spool = Spool(tmp_path, Limits(10**9, 0), Telemetry(), lambda: NOW)
     with pytest.raises(SpoolFull, match="keep up"):
         await spool.put([b"x" * 11])
     await spool.put([b"x" * 10])
@@ -151,7 +150,7 @@ async def test_a_disk_that_cannot_keep_up_takes_no_more(tmp_path: Path, monkeypa
 async def test_a_segment_ends_by_size_and_by_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SEGMENT_BYTES", 100)
     now = NOW
-    spool = Spool(tmp_path, Limits(10**9, 0), CONSENT, Telemetry(), lambda: now)
+    spool = Spool(tmp_path, Limits(10**9, 0), Telemetry(), lambda: now)
     for _ in range(2):
         await spool.put([b"x" * 100])
     assert len(listed(tmp_path)) == 2

@@ -326,7 +326,9 @@ def test_any_payload_is_a_job_or_a_sentence(payload: bytes) -> None:
 
 def record(**fields: Any) -> bytes:
     event = {"k": "page", "m": "m1", "t": NOW}
-    return orjson.dumps({"s": "demo", "v": "a:x", "p": "", "q": False, "r": NOW, "a": NOW, "e": [event]} | fields)
+    return orjson.dumps(
+        {"s": "demo", "v": "a:x", "p": "", "q": False, "r": NOW, "a": NOW, "o": [], "e": [event]} | fields
+    )
 
 
 def test_a_record_of_a_site_that_went_says_so() -> None:
@@ -334,9 +336,15 @@ def test_a_record_of_a_site_that_went_says_so() -> None:
         job_of(record(s="shop"), SITES)
 
 
-def test_another_default_consent_at_collection_travels_with_the_record() -> None:
-    job = job_of(record(o=["analytics"]), SITES)
-    assert job.hit.site.consent == {"analytics"}
+@pytest.mark.parametrize("after", [frozenset(), frozenset({"analytics", "personalization", "ads"})])
+async def test_the_site_s_consent_at_collection_travels_with_the_record(tmp_path: Path, after: frozenset[str]) -> None:
+    async with running(spool=tmp_path) as app:
+        app.store.down = True
+        await app.post(messageId="m1", anonymousId="x")
+    async with running(sites=[site(consent=after)], spool=tmp_path) as app:
+        await app.replay.once()
+        (entry,) = map(orjson.loads, app.store.logged())
+        assert entry["c"] == ["analytics", "personalization"]
 
 
 def test_the_client_s_own_clock_and_its_id_travel_with_the_record() -> None:
@@ -344,7 +352,7 @@ def test_the_client_s_own_clock_and_its_id_travel_with_the_record() -> None:
     raw = {"type": "page", "messageId": "m", "anonymousId": "x", "timestamp": "2026-11-20T10:00:00Z"}
     envelope = decode_event(raw, 0, "", found, walk=True)
     assert isinstance(envelope, Envelope)
-    payload = record_of(Job(found, VisitorKey("demo", "c", "x"), [envelope]), [envelope], Profile(), frozenset(), NOW)
+    payload = record_of(Job(found, VisitorKey("demo", "c", "x"), [envelope]), [envelope], Profile(), NOW)
     (again,) = job_of(payload, SITES).envelopes
     assert (again.client_time, again.anonymous_id) == (envelope.client_time, "x")
     assert again.client_time
