@@ -113,13 +113,13 @@ def _told(gateway: Gateway, folder: Path, *, connected: bool) -> int:
     events = ", ".join(f"{n:,} {kind}" for kind, n in sorted(became.items(), key=lambda item: -item[1]))
     sys.stdout.write(f"events: {events or 'none'}\n")
     for name, text in (
-        ("erasures", "visitors erased, who had withdrawn their consent"),
-        ("spool_aside", "records set aside, see `tuttu spool show`"),
-        ("spool_damaged", "places without a whole record, left out"),
+        ("erasures", "visitors erased, as they had wished"),
+        ("spool_aside", "records set aside (`tuttu spool show` says why)"),
+        ("spool_damaged", "places that hold no whole record"),
     ):
         number = sum(n for key, n in counters.items() if key[0] == name)
         if number:
-            sys.stdout.write(f"{number:,} {text}\n")
+            sys.stdout.write(f"{text}: {number:,}\n")
     left = [segment for segment in map(segment_at, listed(folder)) if segment is not None]
     for segment in left:
         if not segment.readable:

@@ -201,5 +201,6 @@ class _Page:
         for row in rows:
             table.add_row(*map(Text, row))
         if rows:
-            self._console.print()
-            self._console.print(table)
+            with self._console.capture() as drawn:
+                self._console.print(table)
+            self._console.out("", *(line.rstrip() for line in drawn.get().splitlines()), sep="\n")

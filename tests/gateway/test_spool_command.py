@@ -267,6 +267,17 @@ def test_a_running_gateway_replays_what_was_set_aside(tmp_path: Path) -> None:
         assert {entry["m"] for entry in gateway.log()} == {"m0", "m1", "m2", "s0"}
 
 
+def test_a_deletion_by_command_reaches_what_waits(tmp_path: Path) -> None:
+    folder = spooled(tmp_path / "data", shop=0)
+    ids = [record["visitor"] for record in shown(tmp_path / "data", "--records", "3")["records"]]
+    done = tuttu(
+        "privacy", "delete", "--yes", "--site", "demo", "--data", tmp_path / "data", "--key", ids[1], cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    left = [one.payload for path in listed(folder) for one in waiting(path) if isinstance(one, Record)]
+    assert [orjson.loads(payload)["v"] for payload in left] == [ids[0], ids[2]]
+
+
 # -- drop --------------------------------------------------------------------------------------------------------------
 
 
