@@ -54,7 +54,7 @@ def _watched(settings: Settings, folder: Path) -> int:
     total = left = bytes_left(folder)
     moved, quiet = time.monotonic(), False
     with progress.step("replaying", total, "bytes") as advance:
-        while listed(folder):
+        while left:
             if not _gateway_runs(settings):
                 say("tuttu spool replay: the gateway has ended; start it again, or this command")
                 return COULD_NOT
@@ -67,8 +67,11 @@ def _watched(settings: Settings, folder: Path) -> int:
                 say(f"nothing has moved for {_QUIET_S:g} s; does the gateway reach its store? /ready tells")
             left = now
             advance(max(0, total - left))
-    sys.stdout.write("All of it has left the spool.\n")
-    return GOOD
+    strange = [path.name for path in listed(folder)]
+    for name in strange:
+        say(f"{name} stays: it is not in the format of this version")
+    sys.stdout.write(f"All {'else' if strange else 'of it'} has left the spool.\n")
+    return COULD_NOT if strange else GOOD
 
 
 async def _replayed(settings: Settings, folder: Path) -> int:

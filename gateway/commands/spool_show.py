@@ -15,6 +15,8 @@ from gateway.spool.looking import Seen, Segment, sites_of
 
 _MOST_SHOWN = 20
 _WIDTH = 80
+_LONGEST = 200
+"""Signs of a reason that are shown."""
 
 
 def as_data(seen: Seen, folder: Path, now: int, limit: int) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def tables(seen: Seen, folder: Path, now: int, limits: GatewaySettings) -> None:
         page.table(("site", "events", "erasures", "oldest"), _site_rows(seen.aside, now))
         page.table(
             ("times", "why", "for example (UTC)"),
-            [(f"{one.count:,}", clean(one.why), _example(one.example)) for one in seen.reasons.values()],
+            [(f"{one.count:,}", clean(one.why[:_LONGEST]), _example(one.example)) for one in seen.reasons.values()],
             wide=("why",),
         )
         _segments(page, seen.aside, now)

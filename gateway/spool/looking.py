@@ -15,6 +15,8 @@ from gateway.spool.records import set_aside
 from gateway.spool.segments import ASIDE, Record, content_of, is_locked, left_in, listed, made_at
 
 _UNREADABLE = "it cannot be read"
+_LAST_MS = 253_402_300_799_999
+"""The end of the year 9999."""
 
 
 @dataclass(slots=True)
@@ -83,16 +85,31 @@ def in_short(payload: bytes) -> dict[str, Any] | None:
     """Return what a record says, without what the client sent in its events; None when it says nothing."""
     try:
         record = orjson.loads(payload)
-        found = {name: record[short] for name, short in (("site", "s"), ("visitor", "v"), ("received", "r"))}
+        found: dict[str, Any] = {
+            "site": str(record["s"]),
+            "visitor": str(record["v"]),
+            "received": _ms(record["r"]),
+        }
         if "x" in record:
-            return {**found, "erase_before": record["x"], "events": []}
+            return {**found, "erase_before": _ms(record["x"]), "events": []}
         return {**found, "events": [_event(event) for event in record["e"]]}
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
 def _event(event: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": event["k"], "name": event.get("n", ""), "messageId": event["m"], "time": event["t"]}
+    return {
+        "type": str(event["k"]),
+        "name": str(event.get("n", "")),
+        "messageId": str(event["m"]),
+        "time": _ms(event["t"]),
+    }
+
+
+def _ms(value: Any) -> int:
+    if not isinstance(value, int) or abs(value) > _LAST_MS:
+        raise TypeError("no time")
+    return value
 
 
 def _add(seen: Seen, segments: list[Segment], path: Path, most_records: int) -> Segment | None:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.app import clock
-from gateway.spool.segments import ASIDE, Record, Writer, claimed, is_locked, listed, segment_name, waiting
+from gateway.commands.spool_show import as_data, tables
+from gateway.settings import GatewaySettings
+from gateway.spool.looking import look
+from gateway.spool.segments import ASIDE, SUFFIX, Record, Writer, claimed, is_locked, listed, segment_name, waiting
 from tests.gateway.app import running
 from tests.gateway.command import tuttu
 from tests.gateway.mails import contact_key, landed, mail_site, mailed, person, view
@@ -26,6 +33,12 @@ SETTINGS = """
 key = "demo"
 origins = ["https://www.example.com"]
 """
+TIMES = st.integers(-(2**63), 2**63) | st.sampled_from(["soon", None, 1])
+EVENT = st.fixed_dictionaries({"k": st.text(max_size=3), "m": st.text(max_size=3), "t": TIMES})
+JSON = st.none() | st.fixed_dictionaries(
+    {"s": st.sampled_from(["demo", [], {}, 1]), "v": st.sampled_from(["a:x", None]), "r": TIMES},
+    optional={"x": TIMES, "e": st.lists(EVENT | st.none(), max_size=2) | st.none()},
+)
 NOTHING = "Nothing waits in {}, and nothing was set aside.\n"
 
 
@@ -135,6 +148,23 @@ def test_what_clients_sent_cannot_speak_to_the_terminal(tmp_path: Path) -> None:
         assert done.returncode == 0
         assert "\x1b" not in done.stdout
         assert "[red]" in done.stdout
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(JSON, max_size=4), st.sampled_from([ASIDE, SUFFIX]))
+def test_no_record_is_too_strange_to_be_shown(values: list[Any], suffix: str) -> None:
+    with TemporaryDirectory() as data:
+        writer = Writer(Path(data) / "spool", segment_name(clock(), suffix))
+        for value in values:
+            payload = orjson.dumps(value)
+            writer.append(
+                [orjson.dumps({"why": "x", "record": b64encode(payload).decode()}) if suffix == ASIDE else payload]
+            )
+        writer.close()
+        found = look(Path(data) / "spool", 3)
+        tables(found, Path(data), clock(), GatewaySettings())
+        orjson.dumps(as_data(found, Path(data), clock(), 1))
+        assert sum(one.records for one in (*found.waiting, *found.aside)) == len(values)
 
 
 def test_what_was_set_aside_is_grouped_by_reason(tmp_path: Path) -> None:
