@@ -8,7 +8,20 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gateway.commands import backup, data, doctor, explain, import_, keys, links, privacy, rules, rules_explain, serve
+from gateway.commands import (
+    backup,
+    data,
+    doctor,
+    explain,
+    import_,
+    keys,
+    links,
+    privacy,
+    rules,
+    rules_explain,
+    serve,
+    spool,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     privacy.add_parser(commands)
     backup.add_parser(commands)
     import_.add_parser(commands)
+    spool.add_parser(commands)
     args = parser.parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only

@@ -138,9 +138,8 @@ class Gateway:
         self.telemetry = Telemetry()
         self._store = store
         self._settings = settings.gateway
-        self._defaults = {site.key: site.consent for site in sites}
         limits = Limits(settings.gateway.spool_max_bytes, settings.gateway.spool_free_bytes)
-        self.spool = Spool(spool, limits, self._defaults, self.telemetry, clock) if spool is not None else None
+        self.spool = Spool(spool, limits, self.telemetry, clock) if spool is not None else None
         self._tail = Tail()
         self._resending: set[asyncio.Task[None]] = set()
         self.visitors = Visitors(
@@ -247,7 +246,7 @@ class Gateway:
             for kept in taken[first : first + _AT_ONCE]:
                 envelopes = [e for e in kept.envelopes if e.outcome is not None and e.outcome.accepted]
                 if envelopes or kept.erase_before:
-                    payloads.append(record_of(kept, envelopes, self._defaults[kept.visitor.site], clock()))
+                    payloads.append(record_of(kept, envelopes, clock()))
                     self.telemetry.count(("resent",), len(envelopes))
             await asyncio.sleep(0)
             try:

@@ -20,7 +20,8 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from gateway.app import clock
-from gateway.commands.rules import GOOD, USAGE, Subparsers, UsageError, load_folder
+from gateway.commands.live_rules import live_plan
+from gateway.commands.rules import GOOD, USAGE, Subparsers, UsageError
 from gateway.commands.rules_explain import add_options
 from gateway.commands.showing import asked_placements, show, show_json
 from gateway.counting import FOLDER, Counting
@@ -28,7 +29,6 @@ from gateway.edge.explaining import known_of
 from gateway.errors import StartupError
 from gateway.identity.consent import allows_reading, in_force
 from gateway.identity.visitor import COOKIE, company_key, hashed
-from gateway.last_good import read_last_good
 from gateway.ports import VisitorKey
 from gateway.settings import Settings, SiteSettings, load_settings
 from gateway.store import keys
@@ -37,13 +37,11 @@ from gateway.store.folder import socket_path
 from personalize.aliases import MOST_OLDER_IDS, Alias, united
 from personalize.counters import KEPT_DAYS
 from personalize.document_check import Unreadable, checked
-from personalize.errors import RulesInvalid
 from personalize.explain import as_data, explain_in
 from personalize.explain_text import Line, explained_lines
 from personalize.language import ENGLISH, LANGUAGES
-from personalize.loader import load
 from personalize.model import Context
-from personalize.plan import Plan, compile_rules
+from personalize.plan import Plan
 from personalize.profiles import Profile
 from personalize.recognized import contact_of, deciding
 from personalize.suggest import quoted, unknown
@@ -132,20 +130,13 @@ def _site(settings: Settings, key: str | None) -> SiteSettings:
 
 def _plan(settings: Settings, site: SiteSettings, folder: str | None) -> Plan:
     """Return the rules: those of the folder that was named, else those that are live, else the settings'."""
-    live = {} if folder else read_last_good(settings.data / FOLDER / site.key)
-    if live:
-        rules, problems = load(live)
-    elif folder or site.rules:
-        loaded = load_folder(Path(folder or site.rules), site.time_zone)
-        rules, problems = loaded.rules, loaded.problems
-    else:
+    plan = live_plan(settings, site, folder)
+    if plan is None:
         raise UsageError(
             f"the site {quoted(site.key)} has no rules yet; name their folder with --rules DIR, or the gateway's "
             "settings with --config FILE"
         )
-    if rules is None:
-        raise UsageError(f"the rules have errors, see `tuttu rules check`:\n{RulesInvalid(problems)}")
-    return compile_rules(rules, site.time_zone)
+    return plan
 
 
 def _person(settings: Settings, key: VisitorKey, plan: Plan) -> tuple[VisitorKey, Profile]:

@@ -18,6 +18,7 @@ from gateway.settings import Settings, load_settings
 from gateway.store.address import parse_address
 from gateway.store.durability import connection_to
 from gateway.store.embedded import EmbeddedStore
+from gateway.store.keys import PARTITIONS
 from gateway.store.profiles import RedisProfiles
 
 GOOD, COULD_NOT, USAGE = 0, 1, 2
@@ -77,7 +78,7 @@ async def opened_store(settings: Settings, *, make: bool = False) -> AsyncIterat
         await connection.start()
         if connection.unfit is not None:
             raise StartupError(f"gateway.durability: {connection.unfit}", hint=connection.unfit.hint)
-        yield Opened(RedisProfiles(connection, log_cap=settings.gateway.log_entries), client)
+        yield Opened(RedisProfiles(connection, log_cap=settings.gateway.log_entries // PARTITIONS), client)
 
 
 def refused(command: str, error: Exception) -> int:

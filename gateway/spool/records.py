@@ -1,11 +1,13 @@
 """A job as a record of the spool, and back: all that the replay needs, and nothing that may not be kept.
 
-    {"s": site, "v": "a:<id>", "p": person, "q": came with the secret key, "r": received, "a": spooled, "e": [events]}
-    {"s": …, "v": …, "p": …, "q": …, "r": …, "a": …, "x": erase before, "d": when the visitor chose that}
+    {"s": site, "v": "a:<id>", "p": person, "q": came with the secret key, "r": received, "a": spooled,
+     "o": the site's consent, "e": [events]}
+    {"s": …, "v": …, "p": …, "q": …, "r": …, "a": …, "o": …, "x": erase before, "d": when the visitor chose that}
 
 All times are ms since 1970. An event is `{"k": type, "m": message id, "t": time, "e": what the client sent, as the log
-keeps it, "f": facts, …}`; what is empty is left out. The visitor's choice at collection travels with it (`c`, and its
-limit `l`); neither the raw address nor the agent's text is in it, click ids only where `ads` are allowed.
+keeps it, "f": facts, …}`; what is empty is left out. The site's consent and the visitor's choice at collection travel
+with it (`o`, `c`, and its limit `l`), whatever the settings say by now; neither the raw address nor the agent's text is
+in it, click ids only where `ads` are allowed.
 """
 
 from __future__ import annotations
@@ -67,11 +69,8 @@ def kept_of(job: Job, profile: Profile) -> Kept:
     )
 
 
-def record_of(kept: Kept, envelopes: Sequence[Envelope], default: frozenset[str], now: int) -> bytes:
-    """Return a record with some of a job's events, or with the erasure that it is.
-
-    `default` is the consent that the site's settings name.
-    """
+def record_of(kept: Kept, envelopes: Sequence[Envelope], now: int) -> bytes:
+    """Return a record with some of a job's events, or with the erasure that it is."""
     visitor = kept.visitor
     record: dict[str, Any] = {
         "s": visitor.site,
@@ -80,9 +79,8 @@ def record_of(kept: Kept, envelopes: Sequence[Envelope], default: frozenset[str]
         "q": kept.secret,
         "r": kept.received,
         "a": now,
+        "o": in_order(kept.default),
     }
-    if kept.default != default:
-        record["o"] = sorted(kept.default)
     if kept.erase_before:
         record |= {"x": kept.erase_before, "d": kept.decided}
     else:
@@ -97,8 +95,7 @@ def job_of(payload: bytes, sites: Mapping[str, Site]) -> Job:
         site = sites.get(record["s"])
         if site is None:
             raise Unreplayable(f'the settings have no site "{record["s"]}" any more')
-        if "o" in record:
-            site = replace(site, consent=frozenset(record["o"]))
+        site = replace(site, consent=frozenset(record["o"]))
         hit = Hit(site=site, secret=record["q"], received=record["r"], sent_at=0, headers={}, body={}, replayed=True)
         visitor, person = _visitor_of(record), record["p"]
         if "x" in record:
@@ -117,7 +114,7 @@ def erasure_in(payload: bytes) -> Erasure | None:
         return None
     try:
         record = orjson.loads(payload)
-        return Erasure(_visitor_of(record), record["x"]) if "x" in record else None
+        return Erasure(_visitor_of(record), int(record["x"])) if "x" in record else None
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
 
@@ -127,12 +124,12 @@ def without_erased(payload: bytes, erasures: Sequence[Erasure]) -> bytes | None:
     try:
         record = orjson.loads(payload)
         visitor, person, events = _visitor_of(record), record["p"], record.get("e")
+        before = max((erasure.before for erasure in erasures if _covers(erasure, visitor, person)), default=0)
+        if events is None or not before:
+            return payload
+        kept = [event for event in events if event["t"] > before and not 0 < event.get("y", 0) <= before]
     except (ValueError, LookupError, TypeError, AttributeError):
-        return payload
-    before = max((erasure.before for erasure in erasures if _covers(erasure, visitor, person)), default=0)
-    if events is None or not before:
-        return payload
-    kept = [event for event in events if event["t"] > before and not 0 < event.get("y", 0) <= before]
+        return payload  # it cannot be replayed either
     if len(kept) == len(events):
         return payload
     return orjson.dumps({**record, "e": kept}) if kept else None

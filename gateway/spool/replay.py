@@ -2,7 +2,7 @@
 
 It runs beside the hits, which go straight to the store meanwhile: a fold does not depend on the order of arrival. Every
 record takes the way of a hit from the visitors on, so consent, erasures and duplicates are judged by what is stored by
-now. What the store refuses again and again although it answers is set aside with its reason, and blocks nothing.
+now. What the store refuses again and again while it takes others is set aside with its reason, and blocks nothing.
 
 Any worker may replay any segment that nobody has locked: those of the dead are adopted that way.
 """
@@ -86,6 +86,7 @@ class Replay:
         self._clock = clock
         self._unkept: list[bytes] = []
         self._aside: Writer | None = None
+        self._shut: set[Path] = set()
         self._unreadable: set[str] = set()
         self._doomed: dict[Path, float] = {}
 
@@ -123,12 +124,14 @@ class Replay:
                 del self._unkept[:AT_ONCE]
             await self._seal()
             for path in await asyncio.to_thread(listed, self._folder):
-                claim = await asyncio.to_thread(claimed, path)
+                claim = await asyncio.to_thread(self._claimed, path)
                 if claim is not None:
                     with claim:
                         await self._segment(claim)
         except StoreAway:
             return
+        finally:
+            self._end_aside()
 
     async def _segment(self, claim: Claim) -> None:
         """Replay one segment and delete it; raises StoreAway."""
@@ -152,7 +155,6 @@ class Replay:
                     claim.note(record.end)
                     chunk = []
         await self._chunk(chunk)
-        self._end_aside()
         await asyncio.to_thread(claim.remove)
 
     async def _chunk(self, payloads: Sequence[bytes]) -> None:
@@ -172,7 +174,7 @@ class Replay:
             await asyncio.sleep(pause)
             pause *= 2
         for payload in left:
-            self._put_aside(payload, "the store answered, but did not take it")
+            self._put_aside(payload, "the store took others, but not this")
         await asyncio.sleep(min(loop.time() - begun, LONGEST_REST_S))
 
     async def _check_store(self) -> None:
@@ -227,16 +229,26 @@ class Replay:
             self._aside.close()
             self._aside = None
 
+    def _claimed(self, path: Path) -> Claim | None:
+        """Lock a segment; one that this user may not open must not keep the others waiting."""
+        try:
+            return claimed(path)
+        except PermissionError as err:
+            if path not in self._shut:
+                self._shut.add(path)
+                log.error("%s: %s; it is left alone", path, err.strerror)  # noqa: TRY400 - the text is all
+            return None
+
     def _tidy(self) -> None:
         """Delete what is too old, and what crashes left behind."""
-        swept(self._folder)
+        swept(self._folder, self._clock())
         oldest = self._clock() - 1000 * self._most_age_s
-        old = [p for p in (*listed(self._folder), *listed(self._folder, ASIDE)) if made_at(p) < oldest]
+        old = [p for p in (*listed(self._folder), *listed(self._folder, ASIDE)) if 0 < made_at(p) < oldest]
         now = time.monotonic()
         # A clock that was set wrong, and is set right again within the hour, must not cost anything.
         self._doomed = {path: self._doomed.get(path, now) for path in old}
         for path in old:
-            claim = claimed(path) if now - self._doomed[path] >= DOUBT_S else None
+            claim = self._claimed(path) if now - self._doomed[path] >= DOUBT_S else None
             if claim is not None:
                 with claim:
                     lost = sum(isinstance(one, Record) for one in claim.records())
@@ -269,7 +281,10 @@ def erase_what_waits(folder: Path, erasures: Sequence[Erasure] = ()) -> int:
 def _erased(payload: bytes, erasures: Sequence[Erasure]) -> bytes | None:
     if not payload.startswith(b'{"why":'):
         return without_erased(payload, erasures)
-    inner = set_aside(payload)[1]
+    try:
+        inner = set_aside(payload)[1]
+    except (ValueError, LookupError, TypeError):
+        return payload
     kept = without_erased(inner, erasures)
     if kept is inner:
         return payload

@@ -1,7 +1,8 @@
 """Segment files: records in the order in which they came, each with its checksum, in a folder that processes share.
 
-A segment begins with 16 bytes that name the format and 8 with the position up to which it has been replayed. Each
-record is a mark of 4 bytes, the payload's length and its CRC-32 (little-endian, 4 bytes each), and the payload, UTF-8.
+A segment begins with 16 bytes that name the format, and 8 with the position up to which it has been replayed and the
+CRC-32 of that: a position that is damaged counts as none, so that no record is skipped. Each record is a mark of 4
+bytes, the payload's length and its CRC-32 (little-endian, 4 bytes each), and the payload, UTF-8.
 The mark begins with a byte that UTF-8 never has, so a reader that met damage finds the next whole record.
 
 Whoever writes or replays a segment holds a lock (flock) on the file; the kernel lets it go with the process. A segment
@@ -29,9 +30,9 @@ ASIDE = ".aside"
 """The suffix of segments that hold what could not be replayed."""
 
 _NEW, _REWRITTEN = ".new", ".rewritten"
+_WHILE_MS = 60_000
 _MAGIC = b"tuttu spool 1\n\0\0"
-_POSITION = struct.Struct("<Q")
-_START = len(_MAGIC) + _POSITION.size
+_START = len(_MAGIC) + 8
 _MARK = b"\xf5\x01TS"
 _HEAD = struct.Struct("<4sII")
 
@@ -107,7 +108,10 @@ class Writer:
         self._file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _write_all(self._file, _MAGIC + _POSITION.pack(_START))
+            about = folder.stat()
+            if os.geteuid() == 0 and about.st_uid:  # what root writes here must not be shut to the gateway's own user
+                os.fchown(self._file, about.st_uid, about.st_gid)
+            _write_all(self._file, _MAGIC + _position(_START))
             os.fsync(self._file)
             new.rename(self.path)
             sync_folder(folder)
@@ -138,19 +142,16 @@ class Writer:
         os.close(self._file)
 
 
-class Claim:
-    """A segment that this process has locked to read it; see `claimed`."""
+class Content:
+    """What a segment held when it was read."""
 
-    def __init__(self, path: Path, file: int) -> None:
-        self.path = path
-        self._file = file
-        self._data = os.pread(file, os.fstat(file).st_size, 0)
+    def __init__(self, data: bytes) -> None:
+        self._data = data
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._file)
+    @property
+    def size(self) -> int:
+        """Its size in bytes."""
+        return len(self._data)
 
     @property
     def readable(self) -> bool:
@@ -160,17 +161,35 @@ class Claim:
     @property
     def position(self) -> int:
         """Up to where it was replayed before."""
-        head = self._data[len(_MAGIC) : _START]
-        found = int(_POSITION.unpack(head)[0]) if len(head) == _POSITION.size else _START
-        return found if _START <= found <= len(self._data) else _START
+        found = _position_in(self._data[len(_MAGIC) : _START])
+        return found if found <= len(self._data) else _START
 
     def records(self) -> Iterator[Record | Damage]:
         """Yield what it holds from its position on."""
         return _records(self._data, self.position)
 
+    def replayed(self) -> int:
+        """Return how many records stand before its position."""
+        return sum(isinstance(one, Record) for one in _records(self._data[: self.position], _START))
+
+
+class Claim(Content):
+    """A segment that this process has locked to read it; see `claimed`."""
+
+    def __init__(self, path: Path, file: int) -> None:
+        super().__init__(os.pread(file, os.fstat(file).st_size, 0))
+        self.path = path
+        self._file = file
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
     def note(self, position: int) -> None:
         """Remember up to where it was replayed; the end of this process does not lose that, a power cut may."""
-        os.pwrite(self._file, _POSITION.pack(position), len(_MAGIC))
+        os.pwrite(self._file, _position(position), len(_MAGIC))
 
     def rewrite(self, change: Callable[[bytes], bytes | None]) -> int:
         """Replace records by what `change` makes of them (None: nothing); return how many were changed.
@@ -221,22 +240,66 @@ def claimed(path: Path) -> Claim | None:
     return None
 
 
-def waiting(path: Path) -> Iterator[Record | Damage]:
-    """Yield what a segment holds from its position on, without a lock: it may grow or go meanwhile."""
+def content_of(path: Path) -> Content | None:
+    """Read a segment without a lock: it may grow or go meanwhile. None when it is gone."""
+    try:
+        return Content(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def left_in(path: Path) -> int:
+    """Return how many bytes of a segment wait, without a lock; 0 when it is gone, or not of this version."""
     with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         head = file.read(_START)
-        data = head + file.read()
-        if data.startswith(_MAGIC) and len(head) == _START:
-            yield from _records(data, min(max(_START, _POSITION.unpack(head[len(_MAGIC) :])[0]), len(data)))
+        size = os.fstat(file.fileno()).st_size
+        if head.startswith(_MAGIC):
+            return max(0, size - min(_position_in(head[len(_MAGIC) :]), size))
+    return 0
 
 
-def swept(folder: Path) -> None:
-    """Delete what writers left behind that ended before their segment had its name."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+def waiting(path: Path) -> Iterator[Record | Damage]:
+    """Yield what a segment holds from its position on, without a lock: it may grow or go meanwhile."""
+    content = content_of(path)
+    if content is not None and content.readable:
+        yield from content.records()
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether a process writes or replays a segment just now; whoever asks for it meanwhile tries again later."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def swept(folder: Path, now: int) -> None:
+    """Delete what writers left behind that ended before their segment had its name, a while before `now` (ms)."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         for path in folder.iterdir():
-            if path.suffix in (_NEW, _REWRITTEN) and (claim := claimed(path)) is not None:
-                with claim:
-                    claim.remove()
+            # A writer that has just made its file has not locked it yet.
+            if path.suffix in (_NEW, _REWRITTEN) and made_at(path) < now - _WHILE_MS:
+                claim = claimed(path)
+                if claim is not None:
+                    with claim:
+                        claim.remove()
+
+
+def _position(at: int) -> bytes:
+    text = struct.pack("<I", at)
+    return text + struct.pack("<I", zlib.crc32(text))
+
+
+def _position_in(head: bytes) -> int:
+    at = int.from_bytes(head[:4], "little")
+    return at if at >= _START and head == _position(at) else _START
 
 
 def _records(data: bytes, at: int) -> Iterator[Record | Damage]:

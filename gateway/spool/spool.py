@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,20 +49,13 @@ class Limits:
 
 
 class Spool:
-    """Writes to the spool of a data folder; `clock` returns ms since 1970.
+    """Writes to the spool of a data folder; `clock` returns ms since 1970. Start it inside of a running loop."""
 
-    `consent` holds the purposes that are in force by default at each site. Start it inside of a running loop.
-    """
-
-    def __init__(
-        self, folder: Path, limits: Limits, consent: Mapping[str, frozenset[str]], telemetry: Telemetry,
-        clock: Callable[[], int],
-    ) -> None:  # fmt: skip
+    def __init__(self, folder: Path, limits: Limits, telemetry: Telemetry, clock: Callable[[], int]) -> None:
         self.folder = folder
         self.trouble = ""
         """Why it takes nothing, "" as long as it does."""
         self._limits = limits
-        self._consent = consent
         self._telemetry = telemetry
         self._clock = clock
         self._buckets = Buckets()
@@ -108,8 +101,7 @@ class Spool:
         taken = [e for e, outcome in zip(job.envelopes, outcomes, strict=True) if outcome is SPOOLED]
         if not taken and not job.erase_before:
             return []
-        default = self._consent.get(job.visitor.site, frozenset())
-        return [record_of(kept_of(job, profile), taken, default, self._clock())]
+        return [record_of(kept_of(job, profile), taken, self._clock())]
 
     def _settle(self, job: Job, outcomes: Sequence[Outcome]) -> None:
         if job.done:

@@ -24,7 +24,7 @@ from redis.exceptions import RedisError
 
 from gateway.errors import StartupError
 from gateway.store.engine import Engine, choose_engine, installed_engines
-from gateway.store.folder import StoreFolder
+from gateway.store.folder import OWNER_LOCK, StoreFolder
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 LOOK_S = 0.1
@@ -136,7 +136,7 @@ class EmbeddedStore:
         if self._child is not None:
             return
         if self._owner_lock is None:
-            self._owner_lock = self._folder.take_lock("owner.lock")
+            self._owner_lock = self._folder.take_lock(OWNER_LOCK)
         if self._owner_lock is None:
             return
         lock = self._folder.take_lock("store.lock")
@@ -253,7 +253,7 @@ class EmbeddedStore:
         while await self._ask() is not None:
             if self._owner_lock is None:
                 # When its owner is gone for good, it becomes ours to end.
-                self._owner_lock = self._folder.take_lock("owner.lock")
+                self._owner_lock = self._folder.take_lock(OWNER_LOCK)
             await asyncio.sleep(ASK_S)
         return f"process {self.pid} answers no more"
 

@@ -15,6 +15,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+OWNER_LOCK = "owner.lock"
 LONGEST_SOCKET_PATH = 103
 """Bytes of a unix socket's path; macOS' limit, Linux has four more."""
 
