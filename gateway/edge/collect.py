@@ -11,8 +11,8 @@ import orjson
 
 from gateway.edge.desk import Desk
 from gateway.edge.request import Header, Request, Send, answer
-from gateway.envelope import UNAVAILABLE, Hit, Outcome
-from gateway.errors import BadRequest, StoreUnavailable
+from gateway.envelope import UNAVAILABLE, Hit, Outcome, Rejected
+from gateway.errors import BadRequest, StoreUnavailable, TooLarge
 from gateway.wire import segment
 
 BATCH_BYTES = 4_000_000
@@ -86,6 +86,8 @@ async def _collect(desk: Desk, request: Request, send: Send, headers: tuple[Head
     if bad is not None and bad.kind == "rejected":
         # A single event that is bad is the whole request's fault.
         desk.count(outcomes)
+        if bad.reason == Rejected.TOO_LARGE:
+            raise TooLarge(bad.message, hint="send less with it")
         raise BadRequest(bad.message, code="bad_shape", hint=f"{bad.reason}: mend the event and send it again")
     desk.count(outcomes)
     said = orjson.dumps(counted(outcomes, hit) | _told(outcomes)) if payload.told else summary(outcomes, hit)
