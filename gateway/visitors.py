@@ -185,6 +185,8 @@ class Visitors:
             self._keep(key, after)
             for job in jobs:
                 job.done = True
+                if job.erased and write is not None:
+                    job.erase_before = after.profile.erased  # should the store forget it, so it is done again
                 if write is not None and self._tail is not None:
                     self._tail.add(job)
                 if job.given_up:
@@ -240,12 +242,21 @@ class Visitors:
 
         Also where nothing is stored, or an older tombstone: a hit from before the withdrawal may still be on its way.
         """
-        # The time is read anew: whatever is stored by now must not be later than it.
-        profile, before = held.profile, max(job.erase_before, self._clock())
-        job.erased = not profile.consent or profile.consent[0] <= job.decided
+        profile, before, choice = held.profile, job.erase_before, [job.decided, []]
+        chosen = profile.consent[0] if profile.consent else 0
+        if job.hit.replayed:
+            # What came after it stays, and a choice of later than it was taken away by it if the store had been there.
+            job.erased = chosen <= job.decided or chosen > before
+            if profile.erased >= before and chosen >= job.decided:
+                return None, held  # it was done before
+            choice = profile.consent if chosen > before else choice
+        else:
+            # The time is read anew: whatever is stored by now must not be later than it.
+            before = max(before, self._clock())
+            job.erased = chosen <= job.decided
         if not job.erased:
             return None, held
-        tombstone = aliases.tombstone(profile, before, [job.decided, []])
+        tombstone = aliases.tombstone(profile, before, choice)
         tombstone.revision = self._linker.revision()
         document = documents.encode(tombstone, tombstone.revision)
         write = Write(key, profile.revision, document, TOMBSTONE_LIFETIME_S, b"", [], erase_before=tombstone.erased)

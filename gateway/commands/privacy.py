@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from functools import partial
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -31,6 +32,8 @@ from gateway.last_good import read_last_good
 from gateway.rights.ledger import Ledger
 from gateway.rights.requests import Subject, browser, claimed, company, named, person
 from gateway.settings import Settings, SiteSettings
+from gateway.spool.erasing import erase_what_waits
+from gateway.spool.segments import FOLDER as SPOOL
 from gateway.store.log import RedisLog
 from personalize.loader import load
 from personalize.plan import Plan, compile_rules, empty_plan
@@ -105,12 +108,14 @@ def _confirmed(subject: Subject) -> bool:
 async def _done(settings: Settings, site: SiteSettings, subject: Subject, *, delete: bool) -> dict[str, Any]:
     plan = _plan(settings, site)
     async with opened_store(settings) as store:
-        rights = rights_over(store.profiles, store.client)
+        rights = rights_over(store.profiles, store.client, settings.data)
         if not delete:
             return await rights.export(subject, plan)
         report = await rights.delete(subject, plan.calendar)
         # Swept here as well, for no gateway may be running; twice, because finishing may leave notes of its own.
-        sweep = Sweep(RedisLog(store.client), rights.eraser, Ledger(settings.data), clock)
+        waiting = partial(erase_what_waits, settings.data / SPOOL)
+        ledger = Ledger(settings.data)
+        sweep = Sweep(RedisLog(store.client), rights.eraser, ledger, clock, erase_what_waits=waiting)
         await sweep.once()
         await sweep.once()
         return await rights.report(report["report"]) or report

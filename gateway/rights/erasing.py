@@ -21,6 +21,7 @@ from typing import Any
 from gateway.ports import Erasure, LogEraser, Merge, MergeNotes, ProfileStore, VisitorKey
 from gateway.rights.holdings import Change, Holding, Holdings
 from gateway.rights.merges import Merges
+from gateway.store.keys import TOMBSTONE_LIFETIME_S
 from personalize import aliases
 from personalize.aliases import Alias, let_go
 from personalize.profiles import Profile
@@ -99,19 +100,26 @@ class Eraser:
         await self._holdings.change(browser, forgotten)
 
     async def renew(self, erasure: Erasure) -> bool:
-        """Erase again what a store that went back in time has brought back; return whether it had."""
+        """Erase again what a store that went back in time has brought back; return whether it had.
+
+        A tombstone that is missing comes back as well: what was erased may still wait to be sent again.
+        """
         held = await self._holdings.read(erasure.visitor)
         if erasure.via:
             at = held.found.aliases.get(erasure.via, 0) if isinstance(held.found, Profile) else 0
             if not 0 < at <= erasure.before:
                 return False
             await self._holdings.change(held.key, lambda held: _released(held, erasure.via, erasure.before))
-        elif held.found is None or held.erased >= erasure.before or _is_later(held, erasure.before):
+        elif held.erased >= erasure.before or _is_later(held, erasure.before) or self._is_over(held, erasure):
             return False
         else:
             await self._bury(Erased(0), held.key, lambda: erasure.before)
         await self.finish(erasure)
         return True
+
+    def _is_over(self, held: Holding, erasure: Erasure) -> bool:
+        """Tell whether nothing is there and so old an event cannot come any more."""
+        return held.found is None and erasure.before + 1000 * TOMBSTONE_LIFETIME_S <= self._clock()
 
     # -- steps ---------------------------------------------------------------------------------------------------
 

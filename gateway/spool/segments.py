@@ -29,6 +29,7 @@ ASIDE = ".aside"
 """The suffix of segments that hold what could not be replayed."""
 
 _NEW, _REWRITTEN = ".new", ".rewritten"
+_LEFT_MS = 60_000
 _MAGIC = b"tuttu spool 1\n\0\0"
 _POSITION = struct.Struct("<Q")
 _START = len(_MAGIC) + _POSITION.size
@@ -221,20 +222,30 @@ def claimed(path: Path) -> Claim | None:
     return None
 
 
-def waiting(path: Path) -> Iterator[Record | Damage]:
-    """Yield what a segment holds from its position on, without a lock: it may grow or go meanwhile."""
+def waiting(path: Path, texts: Sequence[bytes] = ()) -> Iterator[Record | Damage]:
+    """Yield what a segment holds from its position on, without a lock: it may grow or go meanwhile.
+
+    Nothing, if none of the `texts` is in it.
+    """
     with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         head = file.read(_START)
         data = head + file.read()
+        if texts and not any(text in data for text in texts):
+            return
         if data.startswith(_MAGIC) and len(head) == _START:
             yield from _records(data, min(max(_START, _POSITION.unpack(head[len(_MAGIC) :])[0]), len(data)))
 
 
-def swept(folder: Path) -> None:
-    """Delete what writers left behind that ended before their segment had its name."""
+def swept(folder: Path, now: int) -> None:
+    """Delete what writers left behind that ended before their segment had its name; `now` is ms since 1970.
+
+    Not what is quite new: a writer has made the file before it locks it.
+    """
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for path in folder.iterdir():
-            if path.suffix in (_NEW, _REWRITTEN) and (claim := claimed(path)) is not None:
+            if path.suffix not in (_NEW, _REWRITTEN) or 1000 * path.stat().st_mtime > now - _LEFT_MS:
+                continue
+            if (claim := claimed(path)) is not None:
                 with claim:
                     claim.remove()
 
