@@ -15,7 +15,7 @@ The log entries that the notes name go afterwards, see gateway/erasure.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.ports import Erasure, LogEraser, Merge, MergeNotes, ProfileStore, VisitorKey
@@ -110,8 +110,10 @@ class Eraser:
             if not 0 < at <= erasure.before:
                 return False
             await self._holdings.change(held.key, lambda held: _released(held, erasure.via, erasure.before))
-        elif held.erased >= erasure.before or _is_later(held, erasure.before) or self._is_over(held, erasure):
+        elif held.erased >= erasure.before or self._is_over(held, erasure):
             return False
+        elif _is_later(held, erasure.before):
+            await self._holdings.change(held.key, lambda held: _carried(held, erasure.before))
         else:
             await self._bury(Erased(0), held.key, lambda: erasure.before)
         await self.finish(erasure)
@@ -189,9 +191,7 @@ class Eraser:
                 if found.erased >= link.at:
                     return None
                 if _is_later(held, before):
-                    carried = found.copy()
-                    carried.erased = before
-                    return Change(carried, held.marks, erase_before=before)
+                    return _carried(held, before)
             return Change(aliases.tombstone(found, before, consent), erase_before=before)
 
         held = await self._holdings.change(link.visitor, tombstone)
@@ -204,6 +204,16 @@ def _is_later(held: Holding, before: int) -> bool:
     """Tell whether what is stored began after the erasure: a new visit, or a new link to a person."""
     found = held.found
     return found.first_visit > before if isinstance(found, Profile) else found is not None and found.at > before
+
+
+def _carried(held: Holding, before: int) -> Change | None:
+    """Return what began after an erasure with the erasure's time, so that nothing older comes to it."""
+    found = held.found
+    if found is None or found.erased >= before:
+        return None
+    changed = found.copy() if isinstance(found, Profile) else replace(found)
+    changed.erased = before
+    return Change(changed, held.marks, erase_before=before)
 
 
 def _released(held: Holding, browser: str, before: int) -> Change | None:
