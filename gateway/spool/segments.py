@@ -185,7 +185,8 @@ class Claim:
             return 0
         kept = [payload for payload in after if payload is not None]
         if kept:
-            new = Writer(self.path.parent, self.path.name + _REWRITTEN)
+            # A crash may have left one, which must not be in the way.
+            new = Writer(self.path.parent, f"{self.path.name}-{secrets.token_hex(4)}{_REWRITTEN}")
             try:
                 new.append(kept)
                 new.path.replace(self.path)
