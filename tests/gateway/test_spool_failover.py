@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from gateway.app import clock
 from tests.gateway.app import App, running
 from tests.gateway.people import Browser, from_server, person, stored
-from tests.gateway.spooling import begun, deleted, logged, spooled, sweep_of
+from tests.gateway.spooling import begun, deleted, logged, on_disk, spooled, sweep_of
 
 
 @pytest.fixture
@@ -115,3 +116,16 @@ async def test_what_was_replayed_just_before_a_failover_is_sent_again(spool: Pat
         await resent(app)
         await app.replay.once()
         assert logged(app.store) == ["first", "anna-1"]
+
+
+async def test_a_lost_withdrawal_is_done_again_up_to_the_moment_of_its_tombstone(spool: Path, monkeypatch: Any) -> None:
+    """What was stored between its receipt and its tombstone was erased as well."""
+    moments = itertools.count(clock(), 5)
+    monkeypatch.setattr("gateway.app.clock", lambda: next(moments))
+    async with running(spool=spool) as app:
+        anna = await begun(app)
+        key = anna.key
+        await anna.view(app, consent=[])
+        erased = stored(app.store, key).erased
+        await resent(app)
+        assert b'"x":%d,' % erased in on_disk(spool)

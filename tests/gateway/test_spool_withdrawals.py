@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,34 @@ async def test_a_deletion_while_the_store_is_away_is_refused_and_leaves_nothing(
         assert (await from_server(app, "/v1/privacy/delete", userId="ann")).status_code == 503
         assert listed(spool) == []
         assert Ledger(spool.parent).read() == []
+
+
+async def test_what_was_allowed_anew_stays_though_it_waits_in_an_older_segment(spool: Path) -> None:
+    async with running(spool=spool) as one, running(one.store, spool=spool) as two:
+        anna, other = await begun(one), await begun(two)
+        key = anna.key
+        one.store.down = True
+        await other.view(two, messageId="other-1")
+        anna.cookie = await withdrawn(one, anna)
+        one.store.down = True
+        await anna.view(two, consent=ALL, messageId="anew")
+        one.store.down = False
+        assert two.gateway.spool is not None
+        await two.gateway.spool.seal()
+        await one.replay.once()
+        assert "anew" in logged(one.store)
+        assert stored(one.store, key).visits  # type: ignore[union-attr]  # no alias
+
+
+async def test_of_a_refusal_that_came_late_only_the_store_can_say_what_goes_that_was_later(spool: Path) -> None:
+    async with running(spool=spool) as app:
+        anna = await begun(app)
+        await spooled(app, (anna, "before"))
+        now = datetime.now(UTC)
+        late = {"timestamp": (now - timedelta(hours=1)).isoformat(), "sentAt": now.isoformat()}
+        await withdrawn(app, anna, **late)
+        await app.replay.erase()
+        assert messages(spool) == ["before"], "a choice of less than an hour ago may be stored, and overrule it"
+        await app.replay.once()
+        await sweep_of(app.store, spool).once()
+        assert logged(app.store) == []
