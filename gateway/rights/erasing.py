@@ -120,8 +120,9 @@ class Eraser:
         return True
 
     def _is_over(self, held: Holding, erasure: Erasure) -> bool:
-        """Tell whether nothing is there and so old an event cannot come any more."""
-        return held.found is None and erasure.before + 1000 * TOMBSTONE_LIFETIME_S <= self._clock()
+        """Tell whether nothing is there, and so old an event cannot come any more; what is damaged is left alone."""
+        expired = erasure.before + 1000 * TOMBSTONE_LIFETIME_S <= self._clock()
+        return held.found is None and (expired or not held.readable)
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
