@@ -126,7 +126,8 @@ class Replay:
     async def once(self) -> None:
         """Replay all that waits and that nobody else has locked, as long as the store takes it."""
         try:
-            await self._erase_first()
+            if self._store_takes():
+                await self._erase_first()
             while self._unkept and self._store_takes():
                 await self._chunk(self._unkept[:AT_ONCE])
                 del self._unkept[:AT_ONCE]
@@ -147,14 +148,13 @@ class Replay:
 
         They come again in their turn, and have no second effect then.
         """
-        if self._store_takes():
-            payloads = await asyncio.to_thread(self._withdrawals)
-            for first in range(0, len(payloads), AT_ONCE):
-                jobs = []
-                for payload in payloads[first : first + AT_ONCE]:
-                    with contextlib.suppress(Unreplayable):
-                        jobs.append(job_of(payload, self._sites))
-                await asyncio.gather(*map(self._submit, jobs), return_exceptions=True)
+        payloads = await asyncio.to_thread(self._withdrawals)
+        for first in range(0, len(payloads), AT_ONCE):
+            jobs = []
+            for payload in payloads[first : first + AT_ONCE]:
+                with contextlib.suppress(Unreplayable):
+                    jobs.append(job_of(payload, self._sites))
+            await asyncio.gather(*map(self._submit, jobs), return_exceptions=True)
 
     def _withdrawals(self) -> list[bytes]:
         """Return the erasures that wait in segments that are new or have grown since the last look."""

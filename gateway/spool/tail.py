@@ -22,22 +22,19 @@ class Tail:
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
-        self._jobs: deque[tuple[int, Job]] = deque(maxlen=MOST)
+        self._jobs: deque[Job] = deque(maxlen=MOST)
 
     def add(self, job: Job) -> None:
-        """Keep a job that the store has just taken, and let go of old ones.
-
-        Its hit says what time it is, unless that has waited in the spool.
-        """
+        """Keep a job that the store has just taken, and let go of old ones; its hit says what time it is."""
         jobs = self._jobs
-        now = self._clock() if job.hit.replayed else job.hit.received
-        jobs.append((now, job))
-        while jobs[0][0] < now - KEPT_MS:
+        jobs.append(job)
+        oldest = job.hit.received - KEPT_MS
+        while jobs[0].hit.received < oldest:
             jobs.popleft()
 
     def taken(self) -> list[Job]:
         """Return the jobs of the last seconds, and forget them."""
         oldest = self._clock() - KEPT_MS
-        found = [job for at, job in self._jobs if at >= oldest]
+        found = [job for job in self._jobs if job.hit.received >= oldest]
         self._jobs.clear()
         return found
