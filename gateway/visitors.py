@@ -182,7 +182,10 @@ class Visitors:
         else:
             other = await self._store.read(key, held.revision)
         if other is None:
-            self._keep(key, after)
+            if write is None and jobs[0].erased:
+                self._forget(key)  # erased before: no sweep will say again that nobody is to remember them
+            else:
+                self._keep(key, after)
             for job in jobs:
                 job.done = True
                 if job.erased and write is not None:

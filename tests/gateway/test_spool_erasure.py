@@ -15,7 +15,7 @@ from gateway.spool.erasing import erase_what_waits
 from gateway.spool.segments import ASIDE, Record, Writer, listed, segment_name, waiting
 from tests.gateway.app import running
 from tests.gateway.people import from_server, stored
-from tests.gateway.spooling import begun, deleted, logged, messages, on_disk, spooled, sweep_of
+from tests.gateway.spool_erasing import begun, deleted, logged, messages, on_disk, spooled, sweep_of
 
 
 @pytest.fixture

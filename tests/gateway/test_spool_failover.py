@@ -13,7 +13,7 @@ import pytest
 from gateway.app import clock
 from tests.gateway.app import App, running
 from tests.gateway.people import Browser, from_server, person, stored
-from tests.gateway.spooling import begun, deleted, logged, on_disk, spooled, sweep_of
+from tests.gateway.spool_erasing import begun, deleted, logged, on_disk, spooled, sweep_of
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from gateway.rights.ledger import Ledger
 from gateway.spool.segments import listed
 from tests.gateway.app import App, running
 from tests.gateway.people import ALL, SECRET, Browser, from_server, person, stored
-from tests.gateway.spooling import begun, deleted, logged, messages, spooled, sweep_of
+from tests.gateway.spool_erasing import begun, deleted, logged, messages, spooled, sweep_of
 
 
 @pytest.fixture
