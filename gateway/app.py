@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,13 @@ from gateway.networks.lookups import Lookups
 from gateway.networks.own_list import OwnList, read_own_list
 from gateway.ports import ProfileStore, VisitorKey
 from gateway.reload import unpacked
+from gateway.rights.ledger import Ledger
 from gateway.rights.requests import Rights, Stores
 from gateway.settings import Settings, SiteSettings, purposes_by_category
+from gateway.spool.erasing import waiting_of
 from gateway.spool.records import Kept, record_of
 from gateway.spool.replay import Replay
+from gateway.spool.segments import FOLDER as SPOOL
 from gateway.spool.spool import Limits, Spool
 from gateway.spool.tail import Tail
 from gateway.store.log import RedisLog
@@ -87,10 +91,11 @@ def sites_of(
     ]
 
 
-def rights_over(profiles: ProfileStore, client: Redis) -> Rights:
-    """Return the visitors' rights over a store; the client is for the log and must not decode replies."""
+def rights_over(profiles: ProfileStore, client: Redis, data: Path) -> Rights:
+    """Return the visitors' rights over a store and a data folder; the client is for the log, without decoding."""
     redis_log = RedisLog(client)
-    return Rights(Stores(profiles, redis_log, redis_log, RedisMerges(client), RedisReports(client)), clock)
+    stores = Stores(profiles, redis_log, redis_log, RedisMerges(client), RedisReports(client))
+    return Rights(stores, clock, Ledger(data), partial(waiting_of, data / SPOOL))
 
 
 def merge_finisher(profiles: ProfileStore, plan_of: PlanOf, patience_ms: int) -> FinishMerge:
@@ -138,6 +143,7 @@ class Gateway:
         self.telemetry = Telemetry()
         self._store = store
         self._settings = settings.gateway
+        self._ledger = Ledger(settings.data)
         limits = Limits(settings.gateway.spool_max_bytes, settings.gateway.spool_free_bytes)
         self.spool = Spool(spool, limits, self.telemetry, clock) if spool is not None else None
         self._tail = Tail()
@@ -230,6 +236,7 @@ class Gateway:
             most_age_s=3600 * self._settings.spool_max_age_h,
             telemetry=self.telemetry,
             clock=clock,
+            erasures=lambda: [line.erasure for line in self._ledger.read()],
         )
         return self._replay
 

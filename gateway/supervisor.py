@@ -34,7 +34,7 @@ from gateway.rules_watch import RulesWatch
 from gateway.running_worker import RunningWorker
 from gateway.secrets import Secrets
 from gateway.settings import Settings
-from gateway.spool.replay import erase_what_waits
+from gateway.spool.erasing import erase_what_waits
 from gateway.spool.segments import FOLDER as SPOOL
 from gateway.spool.segments import measured
 from gateway.store.durability import connection_to
@@ -153,7 +153,7 @@ class Supervisor:
         if connection.unfit is not None:
             raise StartupError(f"gateway.durability: {connection.unfit}", hint=connection.unfit.hint)
         profiles = RedisProfiles(connection, log_cap=self._settings.gateway.log_entries // PARTITIONS)
-        rights = rights_over(profiles, client)
+        rights = rights_over(profiles, client, self._settings.data)
         finish = merge_finisher(profiles, self._plan_of, self._settings.gateway.store_deadline_ms)
         waiting = partial(erase_what_waits, self._settings.data / SPOOL)
         sweep = Sweep(

@@ -180,22 +180,38 @@ class Visitors:
             write, after = self._attempt(key, held, jobs, now)
         if write is not None:
             other = self._other(write, await self._store.commit(write))
-        elif confirmed:
-            other = None
         else:
-            other = await self._store.read(key, held.revision)
-        if self._durable and write is None and other is None and any(map(_has_duplicate, jobs)):
+            other = None if confirmed else await self._store.read(key, held.revision)
+        if other is not None:
+            return other
+        if write is not None:
+            self._keep(key, after)
+            self._note_written(jobs, after.profile)
+        else:
+            await self._note_unchanged(key, after, jobs)
+        for job in jobs:
+            job.done = True
+            if job.given_up:
+                self._telemetry.count(("events_late",), _late(job))
+        return None
+
+    def _note_written(self, jobs: list[Job], profile: Profile) -> None:
+        """Let the tail have what was written."""
+        for job in jobs:
+            if job.erased:
+                job.erase_before = profile.erased  # should the store forget it, so it is done again
+            if self._tail is not None:
+                self._tail.add(job, profile)
+
+    async def _note_unchanged(self, key: VisitorKey, held: Held, jobs: list[Job]) -> None:
+        """Make sure of what was found done already."""
+        if self._durable and any(map(_has_duplicate, jobs)):
             # The write that left the mark may never have been confirmed; this one's confirmation covers it.
             await self._store.probe()
-        if other is None:
-            self._keep(key, after)
-            for job in jobs:
-                job.done = True
-                if write is not None and self._tail is not None:
-                    self._tail.add(job, after.profile)
-                if job.given_up:
-                    self._telemetry.count(("events_late",), _late(job))
-        return other
+        if jobs[0].erased:
+            self._forget(key)  # erased before: no sweep will say again that nobody is to remember them
+        else:
+            self._keep(key, held)
 
     def _other(self, write: Write, answer: Committed | Stored) -> Stored | None:
         """Count the store's answer to a write; return None when it was applied, else what is stored."""
@@ -246,12 +262,21 @@ class Visitors:
 
         Also where nothing is stored, or an older tombstone: a hit from before the withdrawal may still be on its way.
         """
-        # The time is read anew: whatever is stored by now must not be later than it.
-        profile, before = held.profile, max(job.erase_before, self._clock())
-        job.erased = not profile.consent or profile.consent[0] <= job.decided
+        profile, before, choice = held.profile, job.erase_before, [job.decided, []]
+        chosen = profile.consent[0] if profile.consent else 0
+        if job.hit.replayed:
+            # What came after it stays, and a choice of later than it was taken away by it if the store had been there.
+            job.erased = chosen <= job.decided or chosen > before
+            if profile.erased >= before and chosen >= job.decided:
+                return None, held  # it was done before
+            choice = profile.consent if chosen > before else choice
+        else:
+            # The time is read anew: whatever is stored by now must not be later than it.
+            before = max(before, self._clock())
+            job.erased = chosen <= job.decided
         if not job.erased:
             return None, held
-        tombstone = aliases.tombstone(profile, before, [job.decided, []])
+        tombstone = aliases.tombstone(profile, before, choice)
         tombstone.revision = self._linker.revision()
         document = documents.encode(tombstone, tombstone.revision)
         write = Write(key, profile.revision, document, TOMBSTONE_LIFETIME_S, b"", [], erase_before=tombstone.erased)

@@ -66,7 +66,7 @@ async def work(listening: socket.socket, control: socket.socket) -> None:
     await connection.start()
     profiles = RedisProfiles(connection, log_cap=settings.gateway.log_entries // PARTITIONS)
     client = Redis.from_url(orders["store"], socket_timeout=PRIVACY_WITHIN_S)
-    rights = rights_over(profiles, client)
+    rights = rights_over(profiles, client, settings.data)
     folder = settings.data / SPOOL
     spool = folder if settings.gateway.spool == "on" else None
     gateway = Gateway(settings, sites, orders["cookie_keys"], orders["admin_token"], profiles, rights, spool)

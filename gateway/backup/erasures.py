@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import orjson
 
@@ -31,6 +31,11 @@ class Erasures:
             self._via[name, erasure.via] = max(erasure.before, self._via.get((name, erasure.via), 0))
         else:
             self.whole[name] = max(erasure.before, self.whole.get(name, 0))
+
+    def __iter__(self) -> Iterator[Erasure]:
+        """Yield them."""
+        yield from (Erasure(named_visitor(name), before) for name, before in self.whole.items())
+        yield from (Erasure(named_visitor(name), before, via) for (name, via), before in self._via.items())
 
     def add_document(self, name: str, document: bytes) -> None:
         """Remember what a document says of its own erasure."""

@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from gateway.backup.erasures import Erasures
 from gateway.backup.format import bytes_of, records
 from gateway.backup.writing import PATTERN
+from gateway.ports import Erasure
 from gateway.rights.ledger import Line
 from gateway.store import keys
 
@@ -97,6 +98,11 @@ class Restore:
         self._boot = secrets.token_urlsafe(6)
         self._attempts = 0
         self.done = Restored()
+
+    @property
+    def erasures(self) -> list[Erasure]:
+        """Every erasure that the backup, the ledgers and the store remember, once it has run."""
+        return list(self._erasures)
 
     def check(self) -> int:
         """Read the file to its end, remember the erasures in it, and return how many records it has."""

@@ -21,6 +21,9 @@ from gateway.fetch.progress import Progress
 from gateway.rights.erasing import Eraser
 from gateway.rights.ledger import Ledger, Line, read_ledger
 from gateway.settings import Settings
+from gateway.spool.erasing import erase_what_waits
+from gateway.spool.segments import FOLDER as SPOOL
+from gateway.spool.segments import measured
 from gateway.store.log import RedisLog
 from gateway.store.merges import RedisMerges
 
@@ -61,6 +64,9 @@ async def _write(settings: Settings, path: Path) -> None:
         with progress.step(f"backing up into {path}", total, "keys") as advance:
             contents = await back_up(store.client, path, clock, advance)
     progress.say(f"{path}: {contents}; {contents.bytes / 1_000_000:.1f} MB")
+    waiting = measured(settings.data / SPOOL, clock())["spool_bytes"]
+    if waiting:
+        progress.say(f"not in it: {waiting:,.0f} bytes that wait in the spool; back up again once they are stored")
 
 
 def _restore(args: argparse.Namespace) -> int:
@@ -86,6 +92,7 @@ async def _read(settings: Settings, args: argparse.Namespace, ledger: list[Line]
         with progress.step(f"restoring {args.file}", records, "records") as advance:
             done = await restore.run(store.client, ledger, advance)
         await _erase_again(store, ledger)
+    erase_what_waits(settings.data / SPOOL, restore.erasures)
     progress.say(f"{args.file}: {done}")
 
 

@@ -32,7 +32,7 @@ from gateway.last_good import read_last_good
 from gateway.rights.ledger import Ledger
 from gateway.rights.requests import Subject, browser, claimed, company, named, person
 from gateway.settings import Settings, SiteSettings
-from gateway.spool.replay import erase_what_waits
+from gateway.spool.erasing import erase_what_waits
 from gateway.spool.segments import FOLDER as SPOOL
 from gateway.store.log import RedisLog
 from personalize.loader import load
@@ -108,13 +108,14 @@ def _confirmed(subject: Subject) -> bool:
 async def _done(settings: Settings, site: SiteSettings, subject: Subject, *, delete: bool) -> dict[str, Any]:
     plan = _plan(settings, site)
     async with opened_store(settings) as store:
-        rights = rights_over(store.profiles, store.client)
+        rights = rights_over(store.profiles, store.client, settings.data)
         if not delete:
             return await rights.export(subject, plan)
         report = await rights.delete(subject, plan.calendar)
         # Swept here as well, for no gateway may be running; twice, because finishing may leave notes of its own.
         waiting = partial(erase_what_waits, settings.data / SPOOL)
-        sweep = Sweep(RedisLog(store.client), rights.eraser, Ledger(settings.data), clock, erase_what_waits=waiting)
+        ledger = Ledger(settings.data)
+        sweep = Sweep(RedisLog(store.client), rights.eraser, ledger, clock, erase_what_waits=waiting)
         await sweep.once()
         await sweep.once()
         return await rights.report(report["report"]) or report

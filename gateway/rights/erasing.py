@@ -15,12 +15,13 @@ The log entries that the notes name go afterwards, see gateway/erasure.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.ports import Erasure, LogEraser, Merge, MergeNotes, ProfileStore, VisitorKey
 from gateway.rights.holdings import Change, Holding, Holdings
 from gateway.rights.merges import Merges
+from gateway.store.keys import TOMBSTONE_LIFETIME_S
 from personalize import aliases
 from personalize.aliases import Alias, let_go
 from personalize.profiles import Profile
@@ -99,19 +100,29 @@ class Eraser:
         await self._holdings.change(browser, forgotten)
 
     async def renew(self, erasure: Erasure) -> bool:
-        """Erase again what a store that went back in time has brought back; return whether it had."""
+        """Erase again what a store that went back in time has brought back; return whether it had.
+
+        A tombstone that is missing comes back as well: what was erased may still wait to be sent again.
+        """
         held = await self._holdings.read(erasure.visitor)
         if erasure.via:
             at = held.found.aliases.get(erasure.via, 0) if isinstance(held.found, Profile) else 0
             if not 0 < at <= erasure.before:
                 return False
             await self._holdings.change(held.key, lambda held: _released(held, erasure.via, erasure.before))
-        elif held.found is None or held.erased >= erasure.before or _is_later(held, erasure.before):
+        elif held.erased >= erasure.before or self._is_over(held, erasure):
             return False
+        elif _is_later(held, erasure.before):
+            await self._holdings.change(held.key, lambda held: _carried(held, erasure.before))
         else:
             await self._bury(Erased(0), held.key, lambda: erasure.before)
         await self.finish(erasure)
         return True
+
+    def _is_over(self, held: Holding, erasure: Erasure) -> bool:
+        """Tell whether nothing is there, and so old an event cannot come any more; what is damaged is left alone."""
+        expired = erasure.before + 1000 * TOMBSTONE_LIFETIME_S <= self._clock()
+        return held.found is None and (expired or not held.readable)
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -181,9 +192,7 @@ class Eraser:
                 if found.erased >= link.at:
                     return None
                 if _is_later(held, before):
-                    carried = found.copy()
-                    carried.erased = before
-                    return Change(carried, held.marks, erase_before=before)
+                    return _carried(held, before)
             return Change(aliases.tombstone(found, before, consent), erase_before=before)
 
         held = await self._holdings.change(link.visitor, tombstone)
@@ -196,6 +205,16 @@ def _is_later(held: Holding, before: int) -> bool:
     """Tell whether what is stored began after the erasure: a new visit, or a new link to a person."""
     found = held.found
     return found.first_visit > before if isinstance(found, Profile) else found is not None and found.at > before
+
+
+def _carried(held: Holding, before: int) -> Change | None:
+    """Return what began after an erasure with the erasure's time, so that nothing older comes to it."""
+    found = held.found
+    if found is None or found.erased >= before:
+        return None
+    changed = found.copy() if isinstance(found, Profile) else replace(found)
+    changed.erased = before
+    return Change(changed, held.marks, erase_before=before)
 
 
 def _released(held: Holding, browser: str, before: int) -> Change | None:

@@ -25,13 +25,15 @@ _DAMAGED = "A stored document is damaged and could not be read; deletion reaches
 _CUT = "There are more log entries than one export holds; ask again for the rest after some hours."
 
 
-def export_of(found: Found, entries: Sequence[bytes], plan: Plan, now: int) -> dict[str, Any]:
-    """Return the export of what was found, with at most MOST_ENTRIES of the entries.
+def export_of(
+    found: Found, entries: Sequence[bytes], plan: Plan, now: int, waiting: Sequence[bytes] = ()
+) -> dict[str, Any]:
+    """Return the export of what was found, with at most MOST_ENTRIES of the entries, and of those that wait.
 
-    `profiles`, `aliases` and `log` are lists; `log_complete` tells whether all log entries are there; `notes` are
-    sentences. Times are ISO 8601 in the site's time zone, which the plan knows.
+    `profiles`, `aliases`, `log` and `waiting` are lists; `log_complete` tells whether all entries are there; `notes`
+    are sentences. Times are ISO 8601 in the site's time zone, which the plan knows.
     """
-    calendar, cut = plan.calendar, len(entries) > MOST_ENTRIES
+    calendar, cut = plan.calendar, max(len(entries), len(waiting)) > MOST_ENTRIES
     profiles = [(held, profile) for held in found.held if (profile := _profile(held)) is not None]
     notes = {
         OF_A_PERSON: found.of_a_person,
@@ -55,6 +57,7 @@ def export_of(found: Found, entries: Sequence[bytes], plan: Plan, now: int) -> d
         ],
         "aliases": [readable_alias(name, at, calendar) for name, at in found.aliases.items()],
         "log": [readable_entry(entry, calendar) for entry in entries[:MOST_ENTRIES]],
+        "waiting": [readable_entry(entry, calendar) for entry in waiting[:MOST_ENTRIES]],
         "log_complete": not cut,
         "notes": [note for note, holds in notes.items() if holds],
     }

@@ -58,7 +58,7 @@ class Holding:
 class Change:
     """What a key shall hold, and whether entries of the log have to go with it."""
 
-    profile: Profile
+    document: Profile | Alias
     marks: bytes = b""
     erase_before: int = 0
     via: str = ""
@@ -93,8 +93,12 @@ class Holdings:
                 return held
             self._attempts += 1
             revision = f"{self._boot}r{self._attempts:x}"
-            document = documents.encode(change.profile, revision)
-            lifetime = TOMBSTONE_LIFETIME_S if change.profile.erased else PROFILE_LIFETIME_S
+            wants = change.document
+            if isinstance(wants, Alias):
+                document = aliases.encode(wants, revision)
+            else:
+                document = documents.encode(wants, revision)
+            lifetime = TOMBSTONE_LIFETIME_S if wants.erased else PROFILE_LIFETIME_S
             write = Write(
                 key, held.revision, document, lifetime, change.marks, [],
                 erase_before=change.erase_before, via=change.via,

@@ -5,8 +5,9 @@ Who may ask for whom is settled before, at the edge.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from gateway.ports import Erasure, LogEraser, LogReader, MergeNotes, ProfileStor
 from gateway.rights.erasing import Erased, Eraser
 from gateway.rights.exporting import KINDS, OF_A_PERSON, export_of
 from gateway.rights.finding import MOST_ENTRIES, Finder
+from gateway.rights.ledger import Ledger
 from gateway.rights.readable import time_text
 from gateway.store.keys import erase_note, read_erase_note
 from personalize.aliases import Alias
@@ -81,21 +83,30 @@ class Stores(NamedTuple):
 class Rights:
     """Exports and deletes over a store; `clock` returns ms since 1970. All methods raise StoreUnavailable.
 
-    Errors of the log's own client (redis.RedisError, OSError) come through as they are.
+    A deletion is in the `ledger` before it is answered, or a failover in the next moment would undo it. `waiting`
+    returns the events of visitors that the store has not got yet, at most so many, as entries of the log. Both may be
+    left out. Errors of the log's own client (redis.RedisError) and of the disk (OSError) come through as they are.
     """
 
-    def __init__(self, stores: Stores, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, stores: Stores, clock: Callable[[], int], ledger: Ledger | None = None,
+        waiting: Callable[[Collection[VisitorKey], int], list[bytes]] = lambda _, __: [],
+    ) -> None:  # fmt: skip
         self.eraser = Eraser(stores.profiles, stores.eraser, stores.merges, clock)
         self._finder = Finder(stores.profiles, stores.log, stores.merges)
         self._log = stores.log
         self._reports = stores.reports
         self._clock = clock
+        self._ledger = ledger
+        self._waiting = waiting
 
     async def export(self, subject: Subject, plan: Plan) -> dict[str, Any]:
         """Return everything that is held about a subject; see `export_of` for its shape."""
         found = await self._finder.find(await self._keys(subject))
         entries = await self._finder.entries(found, MOST_ENTRIES + 1)
-        return {"subject": subject.word, **export_of(found, entries, plan, self._clock())}
+        keys = {whose for whose, via in found.places if not via}
+        waiting = await asyncio.to_thread(self._waiting, keys, MOST_ENTRIES + 1)
+        return {"subject": subject.word, **export_of(found, entries, plan, self._clock(), waiting)}
 
     async def delete(self, subject: Subject, calendar: Calendar) -> dict[str, Any]:
         """Erase a subject and return the report, which is kept under its `report` for a while."""
@@ -111,6 +122,7 @@ class Rights:
             done.held += one.held
             done.notes += one.notes
             done.person |= one.person
+        await self._write_down(done.notes)
         report = _report(subject, calendar, asked, done) | _pending(calendar, asked, len(entries))
         await self._reports.put(report["report"], orjson.dumps(report | {"left": _packed(done.notes)}))
         return report
@@ -127,6 +139,13 @@ class Rights:
             # From here on the report names nobody.
             await self._reports.put(name, orjson.dumps(report))
         return report
+
+    async def _write_down(self, erasures: Sequence[Erasure]) -> None:
+        """Write erasures into the ledger, and see that the store has not lost them just before."""
+        if self._ledger is not None:
+            await asyncio.to_thread(self._ledger.append, erasures, self._clock())
+            for erasure in erasures:
+                await self.eraser.renew(erasure)
 
     async def _keys(self, subject: Subject) -> list[VisitorKey]:
         if subject.key.kind != "k":

@@ -13,7 +13,7 @@ in it, click ids only where `ads` are allowed.
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -31,6 +31,7 @@ from personalize.profiles import Profile
 
 _FACTS = tuple(Facts.__dataclass_fields__)
 _SHOWN = tuple(Shown.__dataclass_fields__)
+_IN_LOG = ("m", "t", "k", "b", "c", "f", "e")
 
 
 class Unreplayable(Exception):
@@ -108,46 +109,90 @@ def job_of(payload: bytes, sites: Mapping[str, Site]) -> Job:
     return Job(hit, visitor, envelopes, person)
 
 
+def erases(payload: bytes) -> bool:
+    """Tell whether a record is an erasure."""
+    try:
+        return b'"x":' in payload and "x" in orjson.loads(payload)
+    except (ValueError, TypeError):
+        return False
+
+
 def erasure_in(payload: bytes) -> Erasure | None:
-    """Return the erasure that a record is, None for events and for what cannot be read."""
-    if b'"x":' not in payload:
-        return None
+    """Return what the erasure that a record is surely covers, None for events and for what cannot be read.
+
+    What only the store knows is left to it: whether a later choice stands, and whose a browser is on which somebody
+    has proved to be a person.
+    """
     try:
-        record = orjson.loads(payload)
-        return Erasure(_visitor_of(record), int(record["x"])) if "x" in record else None
+        record = orjson.loads(payload) if b'"x":' in payload else {}
+        if "x" not in record or (record["p"] and record["v"].startswith("a:")):
+            return None
+        return Erasure(_visitor_of(record), min(int(record["x"]), int(record["d"])))
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
-def without_erased(payload: bytes, erasures: Sequence[Erasure]) -> bytes | None:
-    """Return a record without the events that erasures cover: the same bytes when none is, None when nothing stays."""
+class Erased:
+    """Which waiting events erasures cover."""
+
+    def __init__(self, erasures: Iterable[Erasure]) -> None:
+        self._before: dict[tuple[str, str], int] = {}
+        for visitor, before, via in erasures:
+            # A browser's own tombstone covers what came through it as well.
+            at = visitor.site, via or f"{visitor.kind}:{visitor.id}"
+            self._before[at] = max(before, self._before.get(at, 0))
+
+    def before(self, record: Mapping[str, Any]) -> int:
+        """Return until when (ms) a record's events are erased, 0 for none."""
+        site = record["s"]
+        person = self.of_person(site, record["p"]) if record["p"] else 0
+        return max(self._before.get((site, record["v"]), 0), person)
+
+    def of_person(self, site: str, person: str) -> int:
+        """Return until when (ms) a person's events are erased, 0 for none."""
+        return self._before.get((site, f"k:{person}"), 0)
+
+
+def without_erased(payload: bytes, erased: Erased) -> bytes | None:
+    """Return a record without what erasures cover: the same bytes when that is nothing, None when nothing stays.
+
+    An event by an erased contact's link stays with its browser, and names the contact no longer.
+    """
     try:
         record = orjson.loads(payload)
-        visitor, person, events = _visitor_of(record), record["p"], record.get("e")
-        before = max((erasure.before for erasure in erasures if _covers(erasure, visitor, person)), default=0)
-        if events is None or not before:
+        if "e" not in record:
             return payload
-        kept = [event for event in events if event["t"] > before and not 0 < event.get("y", 0) <= before]
+        before = erased.before(record)
+        kept = [event for event in record["e"] if event["t"] > before and not 0 < event.get("y", 0) <= before]
+        named = [event for event in kept if "o" in event and event["t"] <= erased.of_person(record["s"], event["o"][0])]
     except (ValueError, LookupError, TypeError, AttributeError):
-        return payload  # it cannot be replayed either
-    if len(kept) == len(events):
+        return payload
+    for event in named:
+        del event["o"]
+    if len(kept) == len(record["e"]) and not named:
         return payload
     return orjson.dumps({**record, "e": kept}) if kept else None
+
+
+def entries_in(payload: bytes, visitors: Collection[VisitorKey]) -> list[bytes]:
+    """Return a record's events of these visitors as entries of the log, but for what only the replay finds out."""
+    try:
+        record = orjson.loads(payload)
+        visitor, person = _visitor_of(record), VisitorKey(record["s"], "k", record["p"])
+        if visitor not in visitors and person not in visitors:
+            return []
+        return [
+            orjson.dumps({n: record[n] for n in ("s", "v", "r")} | {n: event[n] for n in _IN_LOG if n in event})
+            for event in record.get("e", ())
+        ]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return []
 
 
 def set_aside(payload: bytes) -> tuple[str, bytes]:
     """Return why a record was set aside, and the record itself; raises ValueError and LookupError."""
     found = orjson.loads(payload)
     return str(found["why"]), b64decode(found["record"])
-
-
-def _covers(erasure: Erasure, visitor: VisitorKey, person: str) -> bool:
-    erased = erasure.visitor
-    if visitor.site != erased.site:
-        return False
-    if erasure.via:
-        return erasure.via == f"{visitor.kind}:{visitor.id}"
-    return visitor == erased or (erased.kind == "k" and bool(person) and person == erased.id)
 
 
 def _visitor_of(record: Mapping[str, Any]) -> VisitorKey:

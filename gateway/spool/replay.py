@@ -10,6 +10,7 @@ Any worker may replay any segment that nobody has locked: those of the dead are 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from base64 import b64encode
@@ -22,7 +23,8 @@ from gateway.envelope import UNAVAILABLE, Site
 from gateway.errors import StoreUnavailable
 from gateway.jobs import Job
 from gateway.ports import Erasure
-from gateway.spool.records import Unreplayable, erasure_in, job_of, set_aside, without_erased
+from gateway.spool.erasing import erase_what_waits
+from gateway.spool.records import Unreplayable, erases, job_of
 from gateway.spool.segments import (
     ASIDE,
     Claim,
@@ -59,7 +61,8 @@ class Replay:
     """Replays the segments of a folder. `clock` returns ms since 1970.
 
     `submit` brings a job to the store, `follow` does what comes after one that was stored; `probe` raises
-    StoreUnavailable when the store takes no writes now. Segments older than `most_age_s` are deleted.
+    StoreUnavailable when the store takes no writes now. Segments older than `most_age_s` are deleted. `erasures`
+    returns those of the ledger; it may block on the disk.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each part
@@ -74,8 +77,10 @@ class Replay:
         most_age_s: float,
         telemetry: Telemetry,
         clock: Callable[[], int],
+        erasures: Callable[[], Sequence[Erasure]] = tuple,
     ) -> None:
         self._folder = folder
+        self._erasures = erasures
         self._sites = sites
         self._submit = submit
         self._follow = follow
@@ -85,6 +90,7 @@ class Replay:
         self._telemetry = telemetry
         self._clock = clock
         self._unkept: list[bytes] = []
+        self._looked: dict[Path, int] = {}
         self._aside: Writer | None = None
         self._shut: set[Path] = set()
         self._unreadable: set[str] = set()
@@ -97,20 +103,25 @@ class Replay:
     async def run(self) -> None:
         """Replay again and again until cancelled; whatever goes wrong is tried again later."""
         loop = asyncio.get_running_loop()
-        erase_at = loop.time() + ERASE_EVERY_S
+        erase_at = loop.time()
         while True:
             try:
                 await asyncio.to_thread(self._tidy)
                 await self.once()
                 if loop.time() >= erase_at:
+                    await self.erase()
                     erase_at = loop.time() + ERASE_EVERY_S
-                    await self._seal()
-                    await asyncio.to_thread(erase_what_waits, self._folder)
             except OSError as err:
                 log.warning("the spool waits: %s", err)
             except Exception:
                 log.exception("the replay failed; it is tried again")
             await asyncio.sleep(LOOK_S)
+
+    async def erase(self) -> None:
+        """Take what was erased out of all that waits, but for what others write or replay at this moment."""
+        await self._seal()
+        self._end_aside()
+        await asyncio.to_thread(lambda: erase_what_waits(self._folder, self._erasures()))
 
     async def once(self) -> None:
         """Replay all that waits and that nobody else has locked, as long as the store takes it."""
@@ -119,6 +130,7 @@ class Replay:
             if not found and not self._unkept:
                 return
             await self._check_store()
+            await self._erase_first()
             while self._unkept:
                 await self._chunk(self._unkept[:AT_ONCE])
                 del self._unkept[:AT_ONCE]
@@ -132,6 +144,31 @@ class Replay:
             return
         finally:
             self._end_aside()
+
+    async def _erase_first(self) -> None:
+        """Bring the withdrawals to the store before all else, or what came after one would be taken away with it.
+
+        They come again in their turn, and have no second effect then.
+        """
+        payloads = await asyncio.to_thread(self._withdrawals)
+        for first in range(0, len(payloads), AT_ONCE):
+            jobs = []
+            for payload in payloads[first : first + AT_ONCE]:
+                with contextlib.suppress(Unreplayable):
+                    jobs.append(job_of(payload, self._sites))
+            await asyncio.gather(*map(self._submit, jobs), return_exceptions=True)
+
+    def _withdrawals(self) -> list[bytes]:
+        """Return the erasures that wait in segments that are new or have grown since the last look."""
+        found = []
+        looked: dict[Path, int] = {}
+        for path in listed(self._folder):
+            with contextlib.suppress(FileNotFoundError):
+                looked[path] = path.stat().st_size
+                if self._looked.get(path) != looked[path]:
+                    found += [one.payload for one in waiting(path) if isinstance(one, Record) and erases(one.payload)]
+        self._looked = looked
+        return found
 
     async def _segment(self, claim: Claim) -> None:
         """Replay one segment and delete it; raises StoreAway."""
@@ -255,37 +292,3 @@ class Replay:
                     self._telemetry.count(("spool_expired",), lost)
                     log.error("%s is older than spool_max_age_h; %d records in it are lost", path.name, lost)
                     claim.remove()
-
-
-def erase_what_waits(folder: Path, erasures: Sequence[Erasure] = ()) -> int:
-    """Take what erasures cover out of the segments that nobody has locked; return how many records changed.
-
-    The erasures that wait in the spool themselves count as well. Blocks on the disk; raises OSError.
-    """
-    paths = [*listed(folder), *listed(folder, ASIDE)]
-    found = [*erasures]
-    for path in paths:
-        records = (one.payload for one in waiting(path) if isinstance(one, Record))
-        found += [erasure for erasure in map(erasure_in, records) if erasure is not None]
-    if not found:
-        return 0
-    changed = 0
-    for path in paths:
-        claim = claimed(path)
-        if claim is not None:
-            with claim:
-                changed += claim.rewrite(lambda payload: _erased(payload, found))
-    return changed
-
-
-def _erased(payload: bytes, erasures: Sequence[Erasure]) -> bytes | None:
-    if not payload.startswith(b'{"why":'):
-        return without_erased(payload, erasures)
-    try:
-        inner = set_aside(payload)[1]
-    except (ValueError, LookupError, TypeError):
-        return payload
-    kept = without_erased(inner, erasures)
-    if kept is inner:
-        return payload
-    return None if kept is None else orjson.dumps({**orjson.loads(payload), "record": b64encode(kept).decode()})

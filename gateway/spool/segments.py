@@ -158,6 +158,10 @@ class Content:
         """Whether it is in a format that this version knows."""
         return self._data.startswith(_MAGIC)
 
+    def holds(self, texts: Sequence[bytes]) -> bool:
+        """Tell whether one of the texts is in it."""
+        return any(text in self._data for text in texts)
+
     @property
     def position(self) -> int:
         """Up to where it was replayed before."""
@@ -203,7 +207,8 @@ class Claim(Content):
             return 0
         kept = [payload for payload in after if payload is not None]
         if kept:
-            new = Writer(self.path.parent, self.path.name + _REWRITTEN)
+            # A crash may have left one, which must not be in the way.
+            new = Writer(self.path.parent, f"{self.path.name}-{secrets.token_hex(4)}{_REWRITTEN}")
             try:
                 new.append(kept)
                 new.path.replace(self.path)
@@ -258,10 +263,13 @@ def left_in(path: Path) -> int:
     return 0
 
 
-def waiting(path: Path) -> Iterator[Record | Damage]:
-    """Yield what a segment holds from its position on, without a lock: it may grow or go meanwhile."""
+def waiting(path: Path, texts: Sequence[bytes] = ()) -> Iterator[Record | Damage]:
+    """Yield what a segment holds from its position on, without a lock: it may grow or go meanwhile.
+
+    Nothing, if none of the `texts` is in it.
+    """
     content = content_of(path)
-    if content is not None and content.readable:
+    if content is not None and content.readable and (not texts or content.holds(texts)):
         yield from content.records()
 
 
@@ -285,7 +293,7 @@ def swept(folder: Path, now: int) -> None:
     with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         for path in folder.iterdir():
             # A writer that has just made its file has not locked it yet.
-            if path.suffix in (_NEW, _REWRITTEN) and made_at(path) < now - _WHILE_MS:
+            if path.suffix in (_NEW, _REWRITTEN) and 1000 * path.stat().st_mtime < now - _WHILE_MS:
                 claim = claimed(path)
                 if claim is not None:
                     with claim:

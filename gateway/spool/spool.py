@@ -94,7 +94,7 @@ class Spool:
             for job, _ in kept:
                 job.keeping = False
         for job, outcomes in kept:
-            self._settle(job, outcomes)
+            self._settle(job, outcomes, job.profile or known(job))
 
     def _payload(self, job: Job, outcomes: Sequence[Outcome], profile: Profile) -> list[bytes]:
         """Return the record of a job, if anything of it is to be kept."""
@@ -103,11 +103,11 @@ class Spool:
             return []
         return [record_of(kept_of(job, profile), taken, self._clock())]
 
-    def _settle(self, job: Job, outcomes: Sequence[Outcome]) -> None:
+    def _settle(self, job: Job, outcomes: Sequence[Outcome], profile: Profile) -> None:
         if job.done:
             return  # the store was faster; the replay will find a duplicate
         job.spooled = outcomes
-        job.erased = bool(job.erase_before)
+        job.erased = bool(job.erase_before) and not (profile.consent and profile.consent[0] > job.decided)
         if job.given_up:
             self._telemetry.count(("events_late",), outcomes.count(SPOOLED))
 

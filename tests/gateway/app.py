@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import httpx
 
 from gateway.app import Gateway, clock
 from gateway.envelope import Site
+from gateway.rights.ledger import Ledger
 from gateway.rights.requests import Rights, Stores
 from gateway.settings import Settings
+from gateway.spool.erasing import waiting_of
 from gateway.spool.replay import Replay
 from tests.fakes.store import FakeStore
 from tests.gateway.making import site
@@ -42,8 +45,9 @@ class App:
         return found
 
 
-def rights_in(store: FakeStore) -> Rights:
-    return Rights(Stores(store, store, store, store, store), clock)
+def rights_in(store: FakeStore, spool: Path | None = None) -> Rights:
+    stores = Stores(store, store, store, store, store)
+    return Rights(stores, clock, Ledger(spool.parent), partial(waiting_of, spool)) if spool else Rights(stores, clock)
 
 
 @asynccontextmanager
@@ -59,14 +63,15 @@ async def running(
     With a folder for the spool nothing is replayed until a test says so: `await app.replay.once()`.
     """
     store = store or FakeStore()
-    settings = Settings.model_validate({"gateway": gateway, "site": [{"key": "demo"}]})
+    data = {"data": str(spool.parent)} if spool else {}
+    settings = Settings.model_validate({"gateway": gateway, "site": [{"key": "demo"}], **data})
     app = Gateway(
         settings,
         sites or [site()],
         cookie_keys,
         "an admin token",
         store,
-        rights_in(store),
+        rights_in(store, spool),
         spool,
     )
     replay = app.replay(spool or Path("/nonexistent"))

@@ -19,7 +19,9 @@ from gateway.envelope import Site
 from gateway.identity.links import DAY_MS, Link, Links
 from gateway.identity.verified import user_hash
 from gateway.identity.visitor import Cookies, hashed, new_visitor_id
+from gateway.ports import VisitorKey
 from gateway.settings import Settings
+from gateway.spool.replay import Replay
 from gateway.store.connection import StoreConnection
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.profiles import RedisProfiles
@@ -37,18 +39,21 @@ Keys = dict[str, tuple[str, int]]
 
 @dataclass
 class Bench:
-    """A gateway over a store of its own, and its sites by key."""
+    """A worker's gateway with a spool over a store of its own, one without a spool, and their sites by key."""
 
     data: Path
     server: EmbeddedStore
     connection: StoreConnection
+    gateway: Gateway
+    replay: Replay
     http: httpx.AsyncClient
+    spoolless: httpx.AsyncClient
     sites: dict[str, Site]
 
     async def all_keys(self) -> Keys:
-        """Return value and moment of expiry of every key."""
+        """Return value and moment of expiry of every key but the one that asks whether the store takes writes."""
         async with Redis.from_url(self.server.url) as client:
-            keys = [key.decode() async for key in client.scan_iter("*", count=10_000)]
+            keys = [key.decode() async for key in client.scan_iter("*", count=10_000) if not key.endswith(b"}:probe")]
             flush = client.pipeline(transaction=False)
             for key in keys:
                 flush.type(key)
@@ -62,7 +67,7 @@ class Bench:
             return dict(zip(keys, values, strict=True))
 
     async def kept(self, store: str) -> tuple[Keys, dict[str, str]]:
-        """Return all that is kept; without the store's own files where it is ended and started again ("down")."""
+        """Return all that is kept; without the store's own files where it is ended and started again (not "up")."""
         files = {
             str(path.relative_to(self.data)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in self.data.rglob("*")
@@ -90,6 +95,15 @@ class Bench:
         await self.server.start()
         await self._until(connected=True)
 
+    async def replayed(self) -> None:
+        """Let all be replayed that waits."""
+        await self.replay.once()
+        assert list((self.data / "spool").glob("*")) == []
+
+    def spooled(self) -> bytes:
+        """Return what stands in the spool."""
+        return b"".join(path.read_bytes() for path in (self.data / "spool").glob("*"))
+
     async def _until(self, *, connected: bool) -> None:
         while self.connection.connected is not connected:  # noqa: ASYNC110 - the connection has no event for it
             await asyncio.sleep(0.01)
@@ -105,12 +119,22 @@ async def opened(data: Path, sites: Iterable[Site]) -> AsyncIterator[Bench]:
     await connection.start()
     settings = Settings.model_validate({"site": [{"key": key} for key in by_key], "data": str(data)})
     store = RedisProfiles(connection, log_cap=10_000)
-    gateway = Gateway(settings, list(by_key.values()), [KEY], "an admin token", store)
-    transport = httpx.ASGITransport(app=gateway.application)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:
-        yield Bench(data, server, connection, http, by_key)
+    gateway, spoolless = (
+        Gateway(settings, list(by_key.values()), [KEY], "an admin token", store, spool=spool)
+        for spool in (data / "spool", None)
+    )
+    replay = gateway.replay(data / "spool")
+    async with _client(gateway) as http, _client(spoolless) as other:
+        yield Bench(data, server, connection, gateway, replay, http, other, by_key)
+    if gateway.spool is not None:
+        await gateway.spool.close()
     await connection.close()
     await server.stop()
+
+
+def _client(gateway: Gateway) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app=gateway.application)
+    return httpx.AsyncClient(transport=transport, base_url="http://gateway.test")
 
 
 def mailed(site: str, user_id: str) -> Link:
@@ -129,6 +153,7 @@ class Sender:
 
     def __init__(self, bench: Bench, row: Row) -> None:
         self._bench, self._row = bench, row
+        self._http = bench.spoolless if row.store == "off" else bench.http
         self._site = bench.sites[row.site]
         self.id = new_visitor_id()
         value = Cookies([KEY]).value(self._site, self.id)
@@ -172,11 +197,8 @@ class Sender:
         row = self._row
         if row.who in ("new", "forged", "claim"):
             return
-        for number, step in enumerate(row.stored.split(", then ")):
-            subject, _, choice = step.rpartition(": ")
-            subject = subject or ("person" if row.who in self.WITHOUT_COOKIE else "browser")
-            await self._choose(f"before-{number}", choice, self._as_person if subject == "person" else self._as_browser)
-            await asyncio.sleep(0.002)  # what comes now happens later
+        for number, step in enumerate(row.stored.partition(", meanwhile ")[0].split(", then ")):
+            await self._store(f"before-{number}", step)
         if row.who in self.LINKED:
             await self._as_browser("linked", **self._proof(self._user))
         elif row.who == "proven other":
@@ -185,6 +207,22 @@ class Sender:
             token = LINKS.recognition(mailed(self._site.key, self._user), clock())
             await self._as_browser("came", context={"page": {"url": f"{TARGET}?tuttu={token}"}})
         await asyncio.sleep(0.002)
+        if row.store == "down":  # the worker that takes the hit has not seen this visitor
+            for key in (self.browser_key, self.person_key):
+                self._bench.gateway.forget(VisitorKey(*key.split(":")[1:]))
+
+    async def meanwhile(self) -> None:
+        """Let be stored what another worker stores before the replay comes to what the row has spooled."""
+        step = self._row.stored.partition(", meanwhile ")[2]
+        if step:
+            self._http = self._bench.spoolless
+            await self._store("meanwhile", step)
+
+    async def _store(self, message: str, step: str) -> None:
+        subject, _, choice = step.rpartition(": ")
+        subject = subject or ("person" if self._row.who in self.WITHOUT_COOKIE else "browser")
+        await self._choose(message, choice, self._as_person if subject == "person" else self._as_browser)
+        await asyncio.sleep(0.002)  # what comes now happens later
 
     async def send(self, message: str, **body: Any) -> httpx.Response:
         """Send a bare page view as the row says."""
@@ -221,13 +259,13 @@ class Sender:
         """Send a page view with the cookie alone; it is taken where the row's choices and default allow that."""
         event = {"messageId": f"{self._row.id}-{message}", "writeKey": self._site.key, **body}
         headers = {"sec-fetch-site": "same-origin", "cookie": f"{COOKIE}={self._value}"}
-        return await self._bench.http.post("/v1/page", json=event, headers=headers)
+        return await self._http.post("/v1/page", json=event, headers=headers)
 
     async def _as_person(self, message: str, **body: Any) -> httpx.Response:
         """Send an event of the person; only a proof, which the person's own app brings, can withdraw."""
         proof = self._proof(self._user)
         event = {"messageId": f"{self._row.id}-{message}", "writeKey": self._site.key, **proof, **body}
-        return await self._bench.http.post("/v1/page", json=event, headers={"sec-fetch-site": "cross-site"})
+        return await self._http.post("/v1/page", json=event, headers={"sec-fetch-site": "cross-site"})
 
     def _names(self) -> dict[str, str]:
         if self._row.who in self.PROVEN:
@@ -254,4 +292,4 @@ class Sender:
         body = {**self._names(), **body, "writeKey": self._site.secret_key if server else self._site.key}
         if who in ("server", "server person"):
             body["visitor"] = self._value
-        return await self._bench.http.post(path, json=body, headers=headers)
+        return await self._http.post(path, json=body, headers=headers)

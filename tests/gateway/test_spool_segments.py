@@ -272,6 +272,7 @@ def test_what_writers_left_behind_is_swept_and_nothing_else(tmp_path: Path) -> N
     (tmp_path / "note.txt").touch()
     for suffix in (".new", ".rewritten", ".rewritten.new"):
         (tmp_path / (kept.name + suffix)).write_bytes(b"half")
+        os.utime(tmp_path / (kept.name + suffix), (NOW / 1000, NOW / 1000))
     swept(tmp_path, NOW + 3_600_000)
     assert sorted(tmp_path.iterdir()) == sorted([kept, aside, tmp_path / "note.txt"])
     swept(tmp_path / "nowhere", NOW)
@@ -280,6 +281,7 @@ def test_what_writers_left_behind_is_swept_and_nothing_else(tmp_path: Path) -> N
 def test_a_file_that_is_just_being_made_is_not_swept(tmp_path: Path) -> None:
     new = tmp_path / (segment_name(NOW) + ".new")
     new.touch()
+    os.utime(new, (NOW / 1000, NOW / 1000))
     swept(tmp_path, NOW + 1000)  # its writer has not locked it yet
     assert new.exists()
 

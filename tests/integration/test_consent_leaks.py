@@ -5,7 +5,10 @@ All that could name somebody carries the word `leak`, or `gone` for who allowed 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,3 +143,61 @@ def test_who_withdraws_is_gone_from_every_workers_memory_too(gateway: Gateway) -
     named = {path.name for path in in_files(gateway, known)}
     assert "erasures.jsonl" in named
     assert all(name == "erasures.jsonl" or "appendonly" in name for name in named), "the ledger, and the tombstone"
+
+
+@contextlib.contextmanager
+def store_stopped(gateway: Gateway) -> Iterator[None]:
+    """Let the gateway's own store stand still, so that hits go to the spool."""
+    pid = gateway.store_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def in_spool(gateway: Gateway, text: str) -> bool:
+    return any(text.encode() in path.read_bytes() for path in (gateway.data / "spool").glob("*"))
+
+
+def test_of_who_allows_nothing_no_byte_is_spooled_and_of_others_no_address_agent_or_click(gateway: Gateway) -> None:
+    headers = {"user-agent": AGENT.replace("leak", "an-agent"), "x-forwarded-for": "203.0.113.88"}
+    with store_stopped(gateway):
+        with httpx.Client(base_url=gateway.public, headers={**headers, "user-agent": AGENT}) as client:
+            for path, signal_ in itertools.product(PATHS, SIGNALS):
+                body = {**event("leak", path), "writeKey": "demo"}
+                body["context"] |= signal_.get("context", {})
+                body |= {name: value for name, value in signal_.items() if name != "context"}
+                answer = client.post(f"/v1/{path}", json=body)
+                assert (answer.status_code, answer.json()["accepted"]) == (200, 0)
+        allowed = {k: v for k, v in event("waits", "page").items() if not k.endswith("Id")}
+        allowed |= {"writeKey": "demo", "consent": ["analytics"]}
+        allowed["context"] |= {"ip": "198.51.100.7", "userAgent": "an-agent"}
+        answer = httpx.post(f"{gateway.public}/v1/page", json=allowed, headers=headers)
+        assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+        assert in_spool(gateway, "waits-path")
+        for text in ("leak", "203.0.113", "198.51.100", "an-agent", "waits-click"):
+            assert not in_spool(gateway, text), text
+    eventually(lambda: not list((gateway.data / "spool").glob("*.spool")), 20)
+    assert in_store(gateway, "waits")
+    for text in ("leak", "203.0.113", "198.51.100", "an-agent", "waits-click"):
+        assert in_store(gateway, text) == []
+        assert in_files(gateway, text) == []
+    post(gateway, "page", {"consent": []}, answer.headers["set-cookie"].partition(";")[0])
+    eventually(lambda: remembered(gateway) == 0, 20)
+
+
+def test_who_withdraws_while_the_store_is_away_is_gone_when_it_is_back(gateway: Gateway) -> None:
+    consent = ["analytics", "personalization"]
+    body = {k: v for k, v in event("parted", "page").items() if not k.endswith("Id")} | {"consent": consent}
+    cookie = post(gateway, "page", body).headers["set-cookie"].partition(";")[0]
+    assert in_store(gateway, "parted")
+    with store_stopped(gateway):
+        assert post(gateway, "page", {**body, "event": "parted again"}, cookie).json()["accepted"] == 1
+        answer = post(gateway, "page", {"consent": []}, cookie)
+        assert (answer.status_code, "Max-Age=0" in answer.headers["set-cookie"]) == (200, True)
+    eventually(lambda: in_store(gateway, "parted") == [], 20)
+    eventually(lambda: remembered(gateway) == 0, 20)
+    eventually(lambda: not list((gateway.data / "spool").glob("*.spool")), 20)
+    rewritten(gateway)
+    assert in_files(gateway, "parted") == []
