@@ -117,7 +117,12 @@ async def opened(data: Path, sites: Iterable[Site]) -> AsyncIterator[Bench]:
     await server.start()
     connection = StoreConnection(server.url)
     await connection.start()
-    settings = Settings.model_validate({"site": [{"key": key} for key in by_key], "data": str(data)})
+    patient = {
+        "decide_deadline_ms": 5000
+    }  # on a busy machine the spool would have a part in what the store did in time
+    settings = Settings.model_validate(
+        {"gateway": patient, "site": [{"key": key} for key in by_key], "data": str(data)}
+    )
     store = RedisProfiles(connection, log_cap=10_000)
     gateway, spoolless = (
         Gateway(settings, list(by_key.values()), [KEY], "an admin token", store, spool=spool)
