@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway.errors import StoreUnavailable, StoreUnfit
 from gateway.store.address import Address, parse_address
+from gateway.store.breaker import PROBE
 from gateway.store.link import Limits, Link
 from gateway.store.scripts import SOURCES
 from gateway.telemetry import Telemetry
@@ -62,6 +63,8 @@ class StoreConnection:
         self.usable = asyncio.Event()
         self.unfit: StoreUnfit | None = None
         """Why the server that answered last cannot give what is promised; None if it can, or if none answered."""
+        self.probe: bytes = PROBE
+        """A packed write that means nothing, to be sent by `write`: it fails when others would."""
         self.write: Callable[[bytes], asyncio.Future[Any]] = self.send
         """Sends a packed command that writes; its future is done once the write is as durable as was asked for."""
         self.refusals: Counter[str] = Counter()

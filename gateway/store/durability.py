@@ -15,14 +15,14 @@ from gateway.errors import StoreUnavailable, StoreUnfit
 from gateway.settings import Durability
 from gateway.store import keys
 from gateway.store.connection import StoreConnection
-from gateway.store.link import Limits, Link
+from gateway.store.link import Limits, Link, packed
 
 SHARE = 0.4
 """Of the deadline, for one confirmation: a write may have to wait for the group before it, then for its own."""
 
 _DISK = {b"appendonly": b"yes", b"appendfsync": b"always", b"no-appendfsync-on-rewrite": b"no"}
 """What makes a server write to its disk before it answers; the last one stops that while it rewrites its file."""
-_TOUCH = ("SET", keys.PROBE_KEY, "", "PX", 1000)
+_TOUCH: tuple[str | int, ...] = ("SET", keys.PROBE_KEY, "", "PX", 1000)
 """A write that nobody reads: its confirmation covers all writes before it, also those of a connection that broke."""
 
 _Waiting = tuple[bytes, asyncio.Future[Any]]
@@ -218,6 +218,7 @@ class DurableConnection(StoreConnection):
         self._writes.on_change = lambda _: None
         self._writes.on_loss = self._lose
         self.write = self._writes.write
+        self.probe = packed(*_TOUCH)  # what changes nothing is not sent to replicas, so nothing would be confirmed
 
     @property
     def answering(self) -> bool:

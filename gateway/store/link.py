@@ -51,9 +51,10 @@ class Limits:
     capacity: int = 10_000
 
 
-def _packed(*parts: bytes | int | str) -> bytes:
-    packed: bytes = hiredis.pack_command(parts)  # type: ignore[arg-type]  # its stub takes a tuple for one part
-    return packed
+def packed(*parts: bytes | int | str) -> bytes:
+    """Return a command as it is sent."""
+    command: bytes = hiredis.pack_command(parts)  # type: ignore[arg-type]  # its stub takes a tuple for one part
+    return command
 
 
 class Link(asyncio.Protocol):
@@ -105,7 +106,7 @@ class Link(asyncio.Protocol):
 
     def call(self, *parts: bytes | int | str) -> asyncio.Future[Any]:
         """Send one command and return the future of its reply; see `send`."""
-        return self.send(_packed(*parts))
+        return self.send(packed(*parts))
 
     def send(self, payload: bytes) -> asyncio.Future[Any]:
         """Send one packed command with the others of this tick; its future fails only with StoreUnavailable."""
@@ -193,7 +194,7 @@ class Link(asyncio.Protocol):
             for script in SOURCES:
                 loaded = self._loop.create_future()
                 loaded.add_done_callback(self._scripts_loaded)
-                self._push(loaded, _packed("SCRIPT", "LOAD", script), b"")
+                self._push(loaded, packed("SCRIPT", "LOAD", script), b"")
         self._push(future, payload, b"")
 
     def _scripts_loaded(self, loaded: asyncio.Future[Any]) -> None:

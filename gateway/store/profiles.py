@@ -26,7 +26,6 @@ def _bulk(text: str) -> str:
     return f"${len(text.encode())}\r\n{text}\r\n"
 
 
-_PROBE = f"*5\r\n{''.join(map(_bulk, ('SET', keys.PROBE_KEY, '', 'PX', '1000')))}".encode()
 _LOG_KEYS = [_bulk(keys.log_key(partition)) for partition in range(keys.PARTITIONS)]
 
 
@@ -36,6 +35,7 @@ class RedisProfiles:
     def __init__(self, connection: StoreConnection, *, log_cap: int) -> None:
         self._send = connection.send
         self._write = connection.write
+        self._probe = connection.probe
         self._limits = f"\r\n{_bulk(str(keys.MARKS_LIFETIME_S))}{_bulk(str(log_cap))}".encode()
 
     async def read(self, visitor: VisitorKey, revision: str) -> Stored | None:
@@ -60,7 +60,7 @@ class RedisProfiles:
 
     async def probe(self) -> None:
         """Return when the store has taken a write that means nothing."""
-        await self._write(_PROBE)
+        await self._write(self._probe)
 
 
 def _packed(write: Write, limits: bytes) -> bytes:

@@ -46,6 +46,9 @@ class Mortal:
     async def commit(self, write: Write) -> Committed | Stored:
         return await self._alive(self.store.commit(write))
 
+    async def probe(self) -> None:
+        await self._alive(self.store.probe())
+
     async def _alive(self, command: Any) -> Any:
         await asyncio.sleep(0)  # others come in between
         self.commands += 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import gateway.readiness
 import gateway.supervisor
 from gateway.control import Line, NotTaken, open_line
 from gateway.rules_watch import RulesWatch
@@ -81,7 +82,7 @@ async def test_a_worker_that_stands_still_holds_up_rules_but_no_metrics_and_fill
 ) -> None:
     monkeypatch.setattr(gateway.supervisor, "PREPARED_WITHIN_S", 0.05)
     monkeypatch.setattr(gateway.supervisor, "_REPORT_WITHIN_S", 0.05)
-    monkeypatch.setattr(gateway.supervisor, "_SILENT_S", 0.1)
+    monkeypatch.setattr(gateway.readiness, "_SILENT_S", 0.1)
     lines = [await worker(supervisor, number) for number in (0, 1)]
     well, stopped = supervisor._workers.values()
     for known in (well, stopped):
@@ -129,9 +130,8 @@ async def test_a_worker_prepares_aside_and_swaps_only_what_it_was_told_to() -> N
         return new
 
     worker_gateway: Any = SimpleNamespace(prepare=prepare, go_live=lambda _site, found: setattr(shop, "plan", found))
-    nothing: Any = None
     collector: Any = SimpleNamespace(resting=contextlib.nullcontext, tidy_soon=lambda: None)
-    answering = asyncio.create_task(_answer(line, worker_gateway, nothing, nothing, collector))
+    answering = asyncio.create_task(_answer(line, worker_gateway, collector, dict))
     await parent.say({"prepare": 1, "site": "demo", "rules": "broken"})
     assert await parent.hear() == {"prepared": 1, "error": "ValueError: no rules"}
     await parent.say({"go": 1})
