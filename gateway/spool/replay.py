@@ -14,6 +14,7 @@ import contextlib
 import logging
 import time
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -92,6 +93,7 @@ class Replay:
         self._unkept: list[bytes] = []
         self._looked: dict[Path, int] = {}
         self._aside: Writer | None = None
+        self._why_aside: Counter[str] = Counter()
         self._shut: set[Path] = set()
         self._unreadable: set[str] = set()
         self._doomed: dict[Path, float] = {}
@@ -259,10 +261,13 @@ class Replay:
             self._aside = Writer(self._folder, segment_name(self._clock(), ASIDE))
         self._aside.append([orjson.dumps({"why": why, "at": self._clock(), "record": b64encode(payload).decode()})])
         self._telemetry.count(("spool_aside",))
-        log.error("a spooled record is set aside in %s: %s", self._aside.path.name, why)
+        self._why_aside[why] += 1
 
     def _end_aside(self) -> None:
         if self._aside is not None:
+            for why, number in self._why_aside.items():
+                log.error("%d spooled records are set aside in %s: %s", number, self._aside.path.name, why)
+            self._why_aside.clear()
             self._aside.close()
             self._aside = None
 
