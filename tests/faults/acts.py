@@ -165,6 +165,16 @@ def fail_over_late(rig: Rig) -> None:
     fail_over(rig)
 
 
+def attach_spare(rig: Rig) -> None:
+    """Give the promoted store a replica: with this grade nothing is taken as stored until there is one."""
+    rig.new_store("spare").follow(rig.store.address)
+
+
+def start_gateway_with_spare(rig: Rig) -> None:
+    attach_spare(rig)
+    start_gateway(rig)
+
+
 def lose_gateway_and_primary(rig: Rig) -> None:
     rig.kill_gateway()
     fail_over(rig)

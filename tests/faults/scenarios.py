@@ -120,7 +120,7 @@ SCENARIOS: Sequence[Scenario] = (
         loss=older_than_the_tail,
     ),
     Scenario(
-        "failover, replica lags longer than the tail", acts.fail_over_late, gone=0,
+        "failover, replica lags longer than the tail", acts.fail_over_late, acts.attach_spare, gone=0,
         setting=grade("replica", acts.attach_replica), grade="replica", missing=durability("replica"),
     ),
     Scenario("power of the store's host lost", acts.lose_power, acts.start_store),
@@ -142,8 +142,8 @@ SCENARIOS: Sequence[Scenario] = (
         setting=grade("disk", acts.always_fsync), missing=durability("disk"),
     ),
     Scenario(
-        "gateway and primary lost, replica promoted", acts.lose_gateway_and_primary, acts.start_gateway, gone=0.3,
-        deaf=True, setting=grade("replica", acts.attach_replica), grade="replica", missing=durability("replica"),
+        "gateway and primary lost, replica promoted", acts.lose_gateway_and_primary, acts.start_gateway_with_spare,
+        gone=0.3, deaf=True, setting=grade("replica", acts.attach_replica), grade="replica", missing=durability("replica"),
     ),
     Scenario("embedded store killed (-9)", acts.kill_embedded, setting=acts.EMBEDDED, workers=2),
     Scenario(
