@@ -143,7 +143,8 @@ SCENARIOS: Sequence[Scenario] = (
     ),
     Scenario(
         "gateway and primary lost, replica promoted", acts.lose_gateway_and_primary, acts.start_gateway_with_spare,
-        gone=0.3, deaf=True, setting=grade("replica", acts.attach_replica), grade="replica", missing=durability("replica"),
+        gone=0.3, deaf=True, setting=grade("replica", acts.attach_replica), grade="replica",
+        missing=durability("replica"),
     ),
     Scenario("embedded store killed (-9)", acts.kill_embedded, setting=acts.EMBEDDED, workers=2),
     Scenario(
