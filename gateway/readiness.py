@@ -28,6 +28,8 @@ def _elsewhere(ready: Sequence[RunningWorker]) -> list[str]:
     """Return one sentence for each way in which hits do not go to the store, or could not go to the spool."""
     cases: Counter[str] = Counter()
     for worker in ready:
+        if worker.snapshot is None:
+            continue  # it has just come, and has said nothing yet
         if worker.store_trouble:
             cases[f"{worker.store_trouble}; {worker.spool_trouble or 'hits go to the spool'}"] += 1
         elif worker.spool_trouble and worker.spool_trouble != SPOOL_OFF:

@@ -163,8 +163,9 @@ def cookies_in(header: bytes, name: bytes) -> list[str]:
 
 
 def new_visitor_id() -> str:
-    """Return 120 random bits as 20 letters."""
-    return base64.urlsafe_b64encode(os.urandom(15)).decode()
+    """Return about 120 random bits as 20 letters, the first of them no dash: `tuttu explain` would read an option."""
+    text = base64.urlsafe_b64encode(os.urandom(15)).decode()
+    return f"A{text[1:]}" if text.startswith("-") else text
 
 
 def claims_of(hit: Hit, envelopes: Iterable[Envelope]) -> bool:
