@@ -23,28 +23,15 @@ from gateway.store.embedded import EmbeddedStore
 from gateway.store.link import EXPECTED_REFUSALS, Limits
 from gateway.store.profiles import RedisProfiles
 from gateway.telemetry import Telemetry
+from tests.gateway.real_store import connected, stoppable
 
 PATIENT = Limits(deadline_s=0.2, dead_s=30)
 
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    server = EmbeddedStore(tmp_path / "store", on_event=print)
-    await server.start()
-    yield server
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(server.pid, signal.SIGCONT)  # a test that failed may have left it stopped
-    await server.stop()
-
-
-@contextlib.asynccontextmanager
-async def connected(url: str, **options: Any) -> AsyncIterator[StoreConnection]:
-    connection = StoreConnection(url, **options)
-    await connection.start()
-    try:
-        yield connection
-    finally:
-        await connection.close()
+    async with stoppable(tmp_path / "store") as running:
+        yield running
 
 
 @contextlib.asynccontextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -22,34 +21,21 @@ from gateway.store.connection import StoreConnection
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.link import Limits
 from gateway.store.profiles import RedisProfiles
+from tests.gateway.real_store import connected, stoppable
 
 QUICK = Limits(deadline_s=0.2, dead_s=0.6)
 
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    server = EmbeddedStore(tmp_path / "store", on_event=print)
-    await server.start()
-    yield server
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(server.pid, signal.SIGCONT)  # a test that failed may have left it stopped
-    await server.stop()
+    async with stoppable(tmp_path / "store") as running:
+        yield running
 
 
 @pytest.fixture
 async def connection(server: EmbeddedStore) -> AsyncIterator[StoreConnection]:
     async with connected(server.url) as connection:
         yield connection
-
-
-@contextlib.asynccontextmanager
-async def connected(url: str, **options: Any) -> AsyncIterator[StoreConnection]:
-    connection = StoreConnection(url, **options)
-    await connection.start()
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 async def until(condition: Callable[[], bool], within: float = 3.0) -> None:
