@@ -208,7 +208,7 @@ class Visitors:
         if self._durable and any(map(_has_duplicate, jobs)):
             # The write that left the mark may never have been confirmed; this one's confirmation covers it.
             await self._store.probe()
-        if jobs[0].erased:
+        if jobs[0].erased or (held.profile.erased and not held.profile.visits):
             self._forget(key)  # erased before: no sweep will say again that nobody is to remember them
         else:
             self._keep(key, held)

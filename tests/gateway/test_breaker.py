@@ -70,16 +70,18 @@ async def test_once_a_call_came_late_others_fail_at_once_until_the_store_answers
     events: list[str] = []
     async with connected(server.url, limits=PATIENT, on_event=events.append) as connection:
         os.kill(server.pid, signal.SIGSTOP)
-        with pytest.raises(StoreUnavailable, match="did not answer"):
-            await connection.call("PING")
-        assert (connection.connected, connection.answering) == (True, False)
+        while connection.answering:  # a look that came late itself, on a busy machine, does not open it
+            with pytest.raises(StoreUnavailable, match="did not answer"):
+                await connection.call("PING")
+        assert connection.connected
         assert not connection.usable.is_set()
         for _ in range(3):
             with pytest.raises(StoreUnavailable, match="did not answer"):
                 connection.call("INCR", "n")
             await asyncio.sleep(0.05)
         link: Any = connection._link
-        assert len(link._slots) <= 2, "the late call, and one probe behind it"
+        late = sum(payload == b"" or b"PING" in payload for _, payload, _ in link._slots)
+        assert len(link._slots) == late, "calls that came late, and one probe behind them"
         telemetry = Telemetry()
         connection.report(telemetry)
         assert telemetry.gauges["store_breaker_open"] == 1
