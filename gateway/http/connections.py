@@ -6,7 +6,10 @@ What a connection did at one look is compared with the next, so requests need no
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
+import os
+import socket
 import termios
 from collections import deque
 from itertools import islice
@@ -73,8 +76,8 @@ class Connections:
                 TooSlow("the request's headers did not arrive in time", hint="send it again, headers at once")
             )
         elif stage is Stage.IDLE:
-            self.count("idle")
-            connection.transport.close()
+            if _let_go(connection):
+                self.count("idle")
         else:
             if stage is not Stage.FAREWELL:
                 self.count("unread" if stage is Stage.UNREAD else "too_slow")
@@ -92,9 +95,8 @@ class Connections:
             self._idle.extend(idle)
         while self._idle:
             connection = self._idle.popleft()
-            if connection in self.open and connection.stage is Stage.IDLE and not _has_unread(connection):
+            if connection in self.open and connection.stage is Stage.IDLE and _let_go(connection):
                 self.count("pushed_out")
-                connection.transport.close()
                 self.open.discard(connection)
                 return True
         return False
@@ -110,8 +112,8 @@ class Connections:
     def close_idle(self) -> None:
         """Close the connections without a request, also without one that has arrived and was not read yet."""
         for connection in list(self.open):
-            if connection.stage is Stage.IDLE and not _has_unread(connection):
-                connection.transport.close()
+            if connection.stage is Stage.IDLE:
+                _let_go(connection)
 
     def end_all(self, error: GatewayError) -> None:
         """Refuse what is still under way."""
@@ -119,11 +121,16 @@ class Connections:
             connection.refuse(error)
 
 
-def _has_unread(connection: Connection) -> bool:
-    """Tell whether the system holds bytes of the connection that nobody has read yet."""
-    socket = connection.transport.get_extra_info("socket")
-    try:
-        waiting = fcntl.ioctl(socket.fileno(), termios.FIONREAD, b"\0" * 4)
-    except OSError:
-        return False
-    return any(waiting)
+def _let_go(connection: Connection) -> bool:
+    """Close an idle connection, unless the system holds bytes of it that nobody has read yet; tell whether it did.
+
+    The transport closes only when the loop comes round again. What would arrive until then would be lost, so the client
+    is told at once; what is under way to us at this very moment is lost all the same, as HTTP/1.1 has it.
+    """
+    number = connection.transport.get_extra_info("socket").fileno()
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(number)) as same:
+        if any(fcntl.ioctl(same, termios.FIONREAD, b"\0" * 4)):
+            return False
+        same.shutdown(socket.SHUT_WR)
+    connection.transport.close()
+    return True
