@@ -6,14 +6,17 @@ connection does is told from what uvicorn keeps anyway (`stage`).
 
 from __future__ import annotations
 
+import asyncio
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
 
 import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.errors import BadRequest, Busy, GatewayError, HeadTooLarge
+from gateway.http.cycle import Cycle
 from gateway.http.limits import MOST_REFUSED
 
 if TYPE_CHECKING:
@@ -62,6 +65,8 @@ _TRAILERS = _Trailers()
 class Connection(HttpToolsProtocol):
     """A connection of the public port; `keeper` has the limits and counts."""
 
+    cycle: Cycle
+
     def __init__(self, *args: Any, keeper: Connections, **named: Any) -> None:
         super().__init__(*args, **named)
         self.keeper = keeper
@@ -75,7 +80,7 @@ class Connection(HttpToolsProtocol):
         self._look_closely = False
         """Whether a head has come in more than one piece, or in a very large one."""
         self._head_bytes = 0
-        self.seen: tuple[Stage, RequestResponseCycle | None, int] | None = None
+        self.seen: tuple[Stage, Cycle | None, int] | None = None
         """What it did when it was last looked at; `since` when that began, by the loop's clock."""
         self.since = 0.0
 
@@ -180,11 +185,40 @@ class Connection(HttpToolsProtocol):
                 hint="wait for answers, or open more connections",
             )
         before = self.cycle
-        super().on_headers_complete()
+        self._begin(before)
         self.headers = _TRAILERS
         self._hosts = 0
         if self.keeper.draining:
             self._close_behind(before)
+
+    def _begin(self, before: Cycle | None) -> None:
+        """Begin the request whose head is complete, or let it wait for the one before: uvicorn's way, in short."""
+        scope, version = self.scope, self.parser.get_http_version()
+        target = httptools.parse_url(self.url)
+        path = target.path.decode("ascii")
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = target.path
+        scope["query_string"] = target.query or b""
+        self.cycle = Cycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def _decline_upgrade(self) -> None:
         """Answer a request that offers another protocol (RFC 9110, section 7.8), and read nothing behind it.
@@ -228,7 +262,7 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_started:
             self.cycle.keep_alive = False
 
-    def _close_behind(self, before: RequestResponseCycle | None) -> None:
+    def _close_behind(self, before: Cycle | None) -> None:
         """Move the word that an answer is the last one from the request before to the latest."""
         if before is not None and not before.response_started and before.scope["http_version"] == "1.1":
             before.keep_alive = True
