@@ -4,6 +4,7 @@ GatewayError
 ├── BadRequest          400  bad_json, bad_shape, bad_encoding
 ├── Refused             401 bad_write_key, bad_admin_token; 403 origin_not_allowed, secret_key_in_browser,
 │                       secret_key_wanted, not_verified
+├── WrongMethod         405  method_not_allowed
 ├── TooSlow             408  too_slow
 ├── TooLarge            413  too_large
 ├── BadContentEncoding  415  bad_content_encoding
@@ -49,6 +50,13 @@ class Refused(GatewayError):
     def __init__(self, message: str, *, hint: str = "", code: str = "bad_write_key") -> None:
         super().__init__(message, hint=hint, code=code)
         self.status = 401 if code in ("bad_write_key", "bad_admin_token") else 403
+
+
+class WrongMethod(GatewayError):
+    """The path is served, but not by this method."""
+
+    status = 405
+    code = "method_not_allowed"
 
 
 class TooSlow(GatewayError):

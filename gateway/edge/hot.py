@@ -15,8 +15,8 @@ from gateway.edge.collect import Handler, batch, single
 from gateway.edge.decide import Decisions
 from gateway.edge.desk import Desk
 from gateway.edge.links import mint
-from gateway.edge.request import Disconnected, Receive, Request, Scope, Send, answer_empty, answer_error
-from gateway.errors import GatewayError, Internal, Refused
+from gateway.edge.request import Disconnected, Header, Receive, Request, Scope, Send, answer_empty, answer_error
+from gateway.errors import GatewayError, Internal, Refused, WrongMethod
 
 log = logging.getLogger("tuttu")
 
@@ -28,6 +28,8 @@ _SINGLES = {
     "group": "g",
     "alias": "a",
 }
+
+_POST_ALONE: Header = (b"allow", b"POST, OPTIONS")
 
 
 class FrontDoor:
@@ -47,8 +49,11 @@ class FrontDoor:
         method = scope["method"]
         if method == "OPTIONS":
             await answer_empty(send, self._desk.cors.preflight(_origin(scope)))
-        elif handler is None or method != "POST":
+        elif handler is None:
             await self._other(scope, receive, send)
+        elif method != "POST":
+            error = WrongMethod(f"{scope['path']} is not served by this method", hint="send it as POST")
+            await answer_error(send, error, (*self._desk.cors.headers(_origin(scope)), _POST_ALONE))
         else:
             await self._serve(handler, scope, receive, send)
 

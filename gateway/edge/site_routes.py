@@ -46,11 +46,11 @@ def site_routes(desk: Desk, rights: Rights | None = None, *, demo: bool = False)
         return JSONResponse({"live": True})
 
     async def http_error(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
+        status, said = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
         code = {404: "not_found", 405: "method_not_allowed"}.get(status, "http_error")
         path = request.scope["path"][:200]  # request.url also decodes the query, which may be no UTF-8
         text = f"{request.method} {path} is not served here"
-        return _error(status, code, text, f"try {_KNOWN_POSTS}", _cors(desk, request))
+        return _error(status, code, text, f"try {_KNOWN_POSTS}", {**_cors(desk, request), **(said or {})})
 
     app = Starlette(
         routes=[

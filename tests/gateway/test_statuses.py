@@ -67,6 +67,7 @@ class Case:
     before: Act = nothing
     settings: dict[str, Any] = field(default_factory=dict)
     spool: bool = False
+    method: str = "POST"
 
 
 def _cases() -> list[Case]:
@@ -149,8 +150,9 @@ def _cases() -> list[Case]:
         Case("deletion, store away", delete, 503, "unavailable", b'{"writeKey":"demo"}', {"cookie": "<cookie>"},
              before=down),
         Case("nothing there", "/v1/nothing", 404, "not_found", b"{}"),
-        Case("a link that is none", "/v1/go/x", 404, "bad_link"),
+        Case("a link that is none", "/v1/go/x", 404, "bad_link", method="GET"),
         Case("another method", "/v1/projects/demo/settings", 405, "method_not_allowed", b"{}"),
+        *(Case("another method", path, 405, "method_not_allowed", method="GET") for path in HOT),
     ]  # fmt: skip
 
 
@@ -165,8 +167,7 @@ async def test_a_row_of_the_table(case: Case, tmp_path: Path) -> None:
         received = app.counted("events_received")
         await case.before(app)
         headers = {name: cookie if value == "<cookie>" else value for name, value in case.headers.items()}
-        method = "GET" if case.path.startswith("/v1/go") else "POST"
-        found = await app.http.request(method, f"{case.path}?{case.query}", content=case.body, headers=headers)
+        found = await app.http.request(case.method, f"{case.path}?{case.query}", content=case.body, headers=headers)
         assert found.status_code == case.status, found.text
         said = found.json()
         if case.status == 200:
@@ -179,6 +180,7 @@ async def test_a_row_of_the_table(case: Case, tmp_path: Path) -> None:
             assert set(said) == {"code", "message", "hint"}
             assert said["message"]
         assert ("retry-after" in found.headers) == (case.status in (429, 503))
+        assert ("allow" in found.headers) == (case.status == 405)
         assert app.counted("events_received") == sum(app.outcomes().values())
         if case.code == "secret_key_in_browser":
             assert found.headers["access-control-allow-origin"] == ORIGIN
