@@ -27,22 +27,27 @@ from tests.integration.process import Gateway
 
 _BEFORE_S = 3.0
 _PATIENCE_S = 30.0
-_BODY = b'{"writeKey":"demo","anonymousId":"%010d","messageId":"%010d","event":"drained"}'
-_HEAD = b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(_BODY % (0, 0))
+_BODY = b'{"writeKey":"demo","messageId":"%010d","event":"drained"}'
+_HEAD = (
+    b"POST /v1/track HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nCookie: %b\r\n"
+    b"Content-Length: " + b"%d\r\n\r\n" % len(_BODY % 0)
+)
 
 
 @dataclass(slots=True)
 class _Open:
-    """A connection, and what has come of the answer that it waits for."""
+    """A connection of a browser, and what has come of the answer that it waits for."""
 
     socket: socket.socket
+    head: bytes
+    """What each request begins with; it names the visitor whom the gateway's first answer made."""
     read: bytes = b""
     waits: bool = False
 
 
 @dataclass
 class Client:
-    """Asks over `connections` connections, `rate` times a second, each time as another visitor."""
+    """Asks over the connections of so many browsers, `rate` times a second in all."""
 
     address: tuple[str, int]
     connections: int
@@ -59,7 +64,7 @@ class Client:
         self._idle: deque[_Open] = deque()
         self._begun = time.monotonic()
         for _ in range(self.connections):
-            self._connect()
+            self._connect(_HEAD % b"")
 
     def run(self, seconds: float) -> None:
         """Ask for so long, or as long as anybody listens."""
@@ -75,12 +80,12 @@ class Client:
             for _ in range(min(due, len(self._idle))):
                 self._ask(self._idle.popleft())
 
-    def _connect(self) -> None:
+    def _connect(self, head: bytes) -> None:
         opened = socket.socket()
         opened.setblocking(False)  # noqa: FBT003 - the standard library's signature
         opened.connect_ex(self.address)
         self._poll.register(opened.fileno(), select.EPOLLOUT)
-        self._open[opened.fileno()] = _Open(opened)
+        self._open[opened.fileno()] = _Open(opened, head)
 
     def _connected(self, number: int) -> None:
         connection = self._open[number]
@@ -99,7 +104,7 @@ class Client:
             try:
                 connection.socket.recv(1, socket.MSG_PEEK)
             except BlockingIOError:
-                connection.socket.send(_HEAD + _BODY % (self.sent, self.sent))
+                connection.socket.send(connection.head + _BODY % self.sent)
                 self.sent += 1
                 connection.waits = True
 
@@ -119,14 +124,17 @@ class Client:
             return
         self.answered[head[9:12].decode()] += 1
         connection.read, connection.waits = b"", False
+        if cookie := head.partition(b"set-cookie: ")[2].partition(b";")[0]:
+            connection.head = _HEAD % cookie
         if b"connection: close" in head:
             self._replace(number)
         else:
             self._idle.append(connection)
 
     def _replace(self, number: int) -> None:
-        self._open.pop(number).socket.close()  # which also ends the watch over it
-        self._connect()
+        connection = self._open.pop(number)
+        connection.socket.close()  # which also ends the watch over it
+        self._connect(connection.head)
 
 
 def _drained(gateway: Gateway, client: Client) -> tuple[float, float]:
