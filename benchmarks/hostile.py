@@ -54,6 +54,7 @@ def attacks(connections: int) -> list[Attack]:
     events = b",".join(
         b'{"type":"page","anonymousId":"%d","properties":{"path":"/"}}' % number for number in range(4_000)
     )
+    page = b'{"type":"page","properties":{"path":"/","url":"http://a/?utm_source=%b"}}' % (b"%" * 900)
     return [
         Attack("nothing"),
         Attack("idle connections", connections=connections),
@@ -65,6 +66,7 @@ def attacks(connections: int) -> list[Attack]:
         Attack("190,000 names (2 MB)", 1, b'{"batch":[{' + names + b"}]}"),
         Attack("4,000 bad events", 1, b'{"batch":[' + b"{}," * 3_999 + b"{}]}"),
         Attack("4,000 events of as many", 0.2, b'{"batch":[' + events + b"]}"),
+        Attack("3,900 pages of one visitor", 1, b'{"batch":[' + page + (b"," + page) * 3_899 + b"]}"),
     ]
 
 

@@ -6,7 +6,7 @@ visitor's profile, again after every lost race: each event ends in exactly one o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import compress
@@ -30,6 +30,9 @@ from personalize.profiles import REACTIONS, Profile, fold, fold_company
 from personalize.receipts import packed
 from personalize.recognized import contact_of
 from personalize.stages import nothing_later, with_stage
+
+BREATH = 100
+"""Events after which a list of them lets others have a turn: some milliseconds' work."""
 
 REACTION_NAMES = frozenset({"content shown", *REACTIONS})
 
@@ -117,9 +120,11 @@ ARRIVAL: tuple[Callable[[Hit, Envelope, Tokens], Outcome | None], ...] = (
 )
 
 
-def arrive(hit: Hit, envelopes: Sequence[Envelope], tokens: Tokens) -> None:
-    """Run ARRIVAL on a hit's events; an event that ends here has its outcome afterwards."""
-    for envelope in envelopes:
+def arrive(hit: Hit, envelopes: Sequence[Envelope], tokens: Tokens) -> Iterator[None]:
+    """Run ARRIVAL on a hit's events; an event that ends here has its outcome afterwards. Yields when others may go."""
+    for number, envelope in enumerate(envelopes, 1):
+        if number % BREATH == 0:
+            yield
         for step in ARRIVAL:
             outcome = step(hit, envelope, tokens)
             if outcome is not None:
@@ -160,12 +165,17 @@ class Round:
     through: str = ""
     """The browser by whose alias the hit came, as `a:<id>`."""
 
-    def apply(self, hit: Hit, envelopes: Sequence[Envelope], *, floor: int = 0, through: str = "") -> None:
-        """Run one hit's events through APPLICATION; every envelope has its outcome afterwards."""
+    def apply(self, hit: Hit, envelopes: Sequence[Envelope], *, floor: int = 0, through: str = "") -> Iterator[None]:
+        """Run one hit's events through APPLICATION; every envelope has its outcome at the end.
+
+        Yields when others may go.
+        """
         self.floor, self.through = floor, through
         forward_only = hit.plan.stages.forward_only and not _is_company(self.visitor)
         stored = None
-        for envelope in envelopes:
+        for number, envelope in enumerate(envelopes, 1):
+            if number % BREATH == 0:
+                yield
             envelope.outcome = STORED
             for step in APPLICATION:
                 outcome = step(self, hit, envelope)

@@ -8,6 +8,7 @@ the store said yes.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from gateway.envelope import DUPLICATE, NOT_YOURS, TOO_MANY_IDS, Hit, Outcome
@@ -177,7 +178,7 @@ class Visitors:
         if jobs[0].erase_before:
             write, after = self._erasure(key, held, jobs[0])
         else:
-            write, after = self._attempt(key, held, jobs, now)
+            write, after = await self._attempt(key, held, jobs, now)
         if write is not None:
             other = self._other(write, await self._store.commit(write))
         else:
@@ -224,14 +225,15 @@ class Visitors:
             self._telemetry.count(("erasures", "withdrawal"))
         return None
 
-    def _attempt(self, key: VisitorKey, held: Held, jobs: list[Job], now: int) -> tuple[Write | None, Held]:
+    async def _attempt(self, key: VisitorKey, held: Held, jobs: list[Job], now: int) -> tuple[Write | None, Held]:
         """Fold the jobs onto what is held; return the write, or None when nothing would change."""
         r = Round(key, held.profile, held.marks, now, held.room_now(now))
         for job in jobs:
             for step in job.path:
                 self._unite(r, job, step)
             before = visits.count(r.profile.visits)
-            r.apply(job.hit, job.envelopes, floor=job.floor, through=job.through)
+            for _ in r.apply(job.hit, job.envelopes, floor=job.floor, through=job.through):
+                await asyncio.sleep(0)
             job.profile = r.profile
             job.opened_visit = visits.count(r.profile.visits) != before
         if not r.fingerprints and r.profile is held.profile:

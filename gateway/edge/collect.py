@@ -76,7 +76,7 @@ async def _collect(desk: Desk, request: Request, send: Send, headers: tuple[Head
     kind = payload.kind
     hit = desk.open(request, payload.body)
     intake = await desk.decode(hit, payload.items, payload.raw, kind)
-    desk.admit(intake)
+    await desk.admit(intake)
     await desk.run(intake)
     outcomes = intake.outcomes(UNAVAILABLE)
     if not all(job.durable for job in (*intake.jobs, *intake.clicks)):

@@ -58,7 +58,7 @@ class Decisions:
         hit = desk.open(request, body)
         items = segment.items_of(body, required=False)
         intake = await desk.decode(hit, items, raw, "")
-        desk.admit(intake)
+        await desk.admit(intake)
         visitor = _visitor(desk, intake)
         reader = _reader(intake, visitor)
         if reader is not None:

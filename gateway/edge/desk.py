@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from gateway.companies import Companies
@@ -38,7 +38,7 @@ from gateway.identity.visitor import (
     visitor_of,
 )
 from gateway.jobs import Job
-from gateway.pipeline import REACTION_NAMES, arrive
+from gateway.pipeline import BREATH, REACTION_NAMES, arrive
 from gateway.ports import VisitorKey
 from gateway.settings import GatewaySettings
 from gateway.spool.spool import Spool
@@ -48,9 +48,6 @@ from gateway.wire import segment
 from gateway.wire.times import parse_time
 
 log = logging.getLogger("tuttu")
-
-_BREATH = 200
-"""Events that are decoded before other requests get a turn."""
 
 _AT_ONCE = 10
 """Visitors of one batch that are worked on before other requests get a turn, and whose calls leave together."""
@@ -218,7 +215,7 @@ class Desk:
         oversized = segment.oversized(items, len(raw))
         intake = Intake(hit, [], [])
         for index, item in enumerate(items):
-            if index % _BREATH == _BREATH - 1:
+            if index % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
             found = segment.too_large(index) if index in oversized else _decoded(item, index, kind, hit, walk=walk)
             if isinstance(found, Envelope):
@@ -231,7 +228,7 @@ class Desk:
                     self.telemetry.count(("times_clamped",))
         return intake
 
-    def admit(self, intake: Intake) -> None:
+    async def admit(self, intake: Intake) -> None:
         """Settle consent and identity, and group the events by visitor into jobs."""
         hit = intake.hit
         intake.choice, intake.chosen = last_choice(hit, intake.envelopes)
@@ -251,16 +248,21 @@ class Desk:
         if not hit.visitor_id and _becomes_new(hit, envelopes):
             hit.minted = new_visitor_id()
             put_later_events(hit, envelopes)
-        arrive(hit, envelopes, self.tokens)
+        for _ in arrive(hit, envelopes, self.tokens):
+            await asyncio.sleep(0)
+        if hit.doubtful:
+            self.telemetry.count(("bad_user_hashes",))
+        intake.jobs = list(self._jobs(hit, envelopes))
+
+    def _jobs(self, hit: Hit, envelopes: Sequence[Envelope]) -> Iterator[Job]:
         groups: dict[tuple[VisitorKey, str], list[Envelope]] = {}
         for envelope in envelopes:
             if envelope.visitor is not None and envelope.outcome is None:
                 groups.setdefault((envelope.visitor, envelope.person), []).append(envelope)
                 if _has_bad_token(envelope):
                     self.telemetry.count(("bad_tokens",))
-        if hit.doubtful:
-            self.telemetry.count(("bad_user_hashes",))
-        intake.jobs = [Job(hit, visitor, group, person) for (visitor, person), group in groups.items()]
+        for (visitor, person), group in groups.items():
+            yield Job(hit, visitor, group, person)
 
     async def run(self, intake: Intake) -> None:
         """Bring all jobs to the visitors, or else to the spool; what is not durable afterwards was taken by neither."""

@@ -32,7 +32,7 @@ def envelope(path: str, number: int, at: int = NOW, country: str = "FI", *, brow
 
 def applied(profile: Profile, one: Hit, *envelopes: Envelope) -> Profile:
     r = Round(KEY, profile, Marks(), one.received, 100.0)
-    r.apply(one, envelopes)
+    assert not list(r.apply(one, envelopes))
     assert all(e.outcome is STORED for e in envelopes)
     return r.profile
 
@@ -67,7 +67,7 @@ def test_without_the_option_nothing_is_noted() -> None:
 def test_a_hit_whose_events_were_all_refused_notes_nothing() -> None:
     one = hit(site=site(plan=FORWARD, consent=frozenset()))
     r = Round(KEY, Profile(), Marks(), NOW, 100.0)
-    r.apply(one, [envelope("/hinnoittelu", 1)])
+    assert not list(r.apply(one, [envelope("/hinnoittelu", 1)]))
     assert r.profile == Profile()
 
 
