@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Literal, Self, cast
+from typing import Literal, NamedTuple, Self, cast
 
 Address = tuple[str, int]
 
@@ -34,8 +34,8 @@ HELD_BYTES = 8_000_000
 class Line:
     """How the line is now. `to_store` and `to_gateway` say whether bytes pass in that direction at all.
 
-    Every chunk waits `delay_s` and up to `jitter_s` more, in order. `bytes_per_s` 0 is unlimited. Garbage replaces the
-    next answers of a connection: from their start, or from the middle of what arrived.
+    Every chunk arrives `delay_s` and up to `jitter_s` more after it was sent, in order. `bytes_per_s` 0 is unlimited.
+    Garbage replaces the next answers of a connection: from their start, or from the middle of what arrived.
     """
 
     to_store: bool = True
@@ -49,6 +49,14 @@ class Line:
 GOOD = Line()
 
 
+class _Chunk(NamedTuple):
+    """What one end read at once; `luck` is its share of the jitter."""
+
+    data: bytes
+    sent_at: float
+    luck: float
+
+
 class _End(asyncio.Protocol):
     """One end of a proxied connection; what it reads goes to the other end."""
 
@@ -59,8 +67,9 @@ class _End(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.closed = False
         self.spoilt = False
-        self._due = 0.0
-        self._held: deque[bytes] = deque()
+        self._free_at = 0.0
+        """When what was passed on last has gone through the line."""
+        self._held: deque[_Chunk] = deque()
         self._held_bytes = 0
         self._ended = False
         self._timer: asyncio.TimerHandle | None = None
@@ -71,7 +80,7 @@ class _End(asyncio.Protocol):
             self.proxy.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        self._held.append(data)
+        self._held.append(_Chunk(data, self.proxy.loop.time(), random.random()))  # noqa: S311 - a bad line, no secret
         self._held_bytes += len(data)
         if self._held_bytes > HELD_BYTES and self.transport:
             self.transport.pause_reading()
@@ -93,17 +102,16 @@ class _End(asyncio.Protocol):
         if other is None or other.transport is None:
             return
         while self._held and passes:
-            now = loop.time()
-            if not self._due:
-                wait = line.delay_s + random.uniform(0, line.jitter_s)  # noqa: S311 - a bad line, no secret
-                wait += len(self._held[0]) / line.bytes_per_s if line.bytes_per_s else 0
-                self._due = now + wait
-            if self._due > now + 0.0005:
+            now, chunk = loop.time(), self._held[0]
+            data = chunk.data
+            through = max(chunk.sent_at, self._free_at) + (len(data) / line.bytes_per_s if line.bytes_per_s else 0)
+            due = through + line.delay_s + chunk.luck * line.jitter_s
+            if due > now + 0.0005:
                 if self._timer is None:
-                    self._timer = loop.call_at(self._due, self._later)
+                    self._timer = loop.call_at(due, self._later)
                 return
-            self._due = 0.0
-            data = self._held.popleft()
+            self._held.popleft()
+            self._free_at = through
             self._held_bytes -= len(data)
             if not other.closed:
                 other.transport.write(self._spoiled(data, line))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,20 @@ def test_a_one_way_black_hole_lets_the_call_through_but_not_its_answer(store: St
         assert direct.get("one") == b"1"
         proxy.heal()
         assert line.recv(100) == b":1\r\n"
+
+
+def test_a_delay_is_of_the_line_and_does_not_add_up(proxy: StoreProxy) -> None:
+    with socket.create_connection(("127.0.0.1", proxy.port)) as line:
+        proxy.become(delay_s=0.5)
+        begun = time.monotonic()
+        for _ in range(10):
+            line.sendall(PING)
+            time.sleep(0.02)
+        line.settimeout(5)
+        got = b""
+        while len(got) < 10 * len(b"+PONG\r\n"):
+            got += line.recv(1000)
+        assert 1 <= time.monotonic() - begun < 4, "half a second there and half a second back, not ten times"
 
 
 def test_garbage_breaks_the_protocol_and_nothing_comes_after_it(proxy: StoreProxy) -> None:
