@@ -12,6 +12,9 @@ from personalize.aliases import Alias
 from personalize.marks import Marks
 from personalize.profiles import Profile
 
+MOST_EVENTS = 250
+"""Events of one visitor that go to the store in one call: it does nothing else meanwhile, for anybody."""
+
 
 @dataclass(slots=True)
 class Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from gateway.jobs import Job
+from gateway.jobs import MOST_EVENTS, Job
 from gateway.ports import VisitorKey
 from gateway.telemetry import Telemetry
 
@@ -91,10 +91,17 @@ class Lanes:
 
 
 def _next_jobs(lane: _Lane, leader: Job) -> list[Job]:
-    """Take the jobs of the next call: an erasure alone, else all that wait up to the next erasure or other person."""
+    """Take the jobs of the next call: an erasure alone, else those up to the next erasure or other person.
+
+    All that wait go together, unless their events are too many for one call.
+    """
     while lane.popleft() is not leader:
         continue  # one whose caller has just gone
     jobs = [leader]
-    while not jobs[0].erase_before and lane and not lane[0].erase_before and lane[0].person == jobs[0].person:
+    room = MOST_EVENTS - len(leader.envelopes)
+    while not leader.erase_before and lane and not lane[0].erase_before and lane[0].person == leader.person:
+        room -= len(lane[0].envelopes)
+        if room < 0:
+            break
         jobs.append(lane.popleft())
     return jobs

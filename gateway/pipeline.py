@@ -31,8 +31,8 @@ from personalize.receipts import packed
 from personalize.recognized import contact_of
 from personalize.stages import nothing_later, with_stage
 
-BREATH = 100
-"""Events after which a list of them lets others have a turn: some milliseconds' work."""
+BREATH = 10
+"""Events of a large batch after which others have a turn, of which each of their requests needs several."""
 
 REACTION_NAMES = frozenset({"content shown", *REACTIONS})
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from urllib.parse import unquote
+
+from personalize.percent import percent_decoded
 
 TextTest = Callable[[str], bool]
 
@@ -21,8 +22,7 @@ def normal_path(path: str) -> str:
     `/k%C3%A4ytt%C3%B6` that a browser reports.
     """
     path = path.partition("?")[0].partition("#")[0]
-    if "%" in path:
-        path = unquote(path, errors="replace")
+    path = percent_decoded(path)
     if len(path) > 1 and path.endswith("/"):
         path = path.rstrip("/") or "/"
     return path.lower()

@@ -37,7 +37,7 @@ from gateway.identity.visitor import (
     new_visitor_id,
     visitor_of,
 )
-from gateway.jobs import Job
+from gateway.jobs import MOST_EVENTS, Job
 from gateway.pipeline import BREATH, REACTION_NAMES, arrive
 from gateway.ports import VisitorKey
 from gateway.settings import GatewaySettings
@@ -262,7 +262,8 @@ class Desk:
                 if _has_bad_token(envelope):
                     self.telemetry.count(("bad_tokens",))
         for (visitor, person), group in groups.items():
-            yield Job(hit, visitor, group, person)
+            for first in range(0, len(group), MOST_EVENTS):
+                yield Job(hit, visitor, group[first : first + MOST_EVENTS], person)
 
     async def run(self, intake: Intake) -> None:
         """Bring all jobs to the visitors, or else to the spool; what is not durable afterwards was taken by neither."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote_plus
 
 from gateway.enrich.page import address_of
 from gateway.envelope import Hit
 from personalize.model import Facts
+from personalize.percent import percent_decoded
 
 _MAX_LENGTH = 200
 _MAX_QUERY = 2_000
@@ -45,5 +45,5 @@ def _from_address(context: Mapping[str, Any], properties: Mapping[str, Any]) -> 
     for name, _, value in parameters(url):
         wanted = _UTM.get(name)
         if wanted is not None and wanted not in found:
-            found[wanted] = unquote_plus(value)
+            found[wanted] = percent_decoded(value.replace("+", " "))
     return found

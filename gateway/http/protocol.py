@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote
 
 import httptools
 import orjson
@@ -18,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from gateway.errors import BadRequest, Busy, GatewayError, HeadTooLarge
 from gateway.http.cycle import Cycle
 from gateway.http.limits import MOST_REFUSED
+from personalize.percent import percent_decoded
 
 if TYPE_CHECKING:
     from gateway.http.connections import Connections
@@ -198,7 +198,7 @@ class Connection(HttpToolsProtocol):
         path = target.path.decode("ascii")
         scope["method"] = self.parser.get_method().decode("ascii")
         scope["http_version"] = version
-        scope["path"] = unquote(path) if "%" in path else path
+        scope["path"] = percent_decoded(path)
         scope["raw_path"] = target.path
         scope["query_string"] = target.query or b""
         self.cycle = Cycle(

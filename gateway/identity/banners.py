@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 import orjson
 
 from gateway.identity.visitor import cookies_in
 from personalize.model import PURPOSES
+from personalize.percent import percent_decoded
 
 Categories = Mapping[str, frozenset[str]]
 """Purposes by category id in lower case; none of a category that is always allowed."""
@@ -154,7 +154,7 @@ def _onetrust(value: str, header: bytes, categories: Categories) -> Said:
 @lru_cache(256)
 def _groups(text: str) -> tuple[tuple[str, bool], ...]:
     """Return the answers in `C0001%3A1%2CC0002%3A0`; visitors of a site share a few such texts, so they are kept."""
-    pairs = [each.partition(":") for each in unquote(text).split(",")]
+    pairs = [each.partition(":") for each in percent_decoded(text).split(",")]
     return tuple((name, answer == "1") for name, _, answer in pairs if answer in ("0", "1"))
 
 
@@ -163,7 +163,7 @@ def _cookiebot(value: str, _header: bytes, categories: Categories) -> Said:
 
     Instead of that -1 where no law asks for consent, 0 where it was not given; an implied consent is no choice.
     """
-    value = unquote(value)
+    value = percent_decoded(value)
     if value == "0":
         return Said(None, frozenset())
     if not value.startswith("{"):
@@ -178,7 +178,7 @@ def _cookiebot(value: str, _header: bytes, categories: Categories) -> Said:
 def _cookieconsent(value: str, _header: bytes, categories: Categories) -> Said:
     """`cc_cookie={"categories":["necessary","analytics"],…}`, encoded: what was allowed."""
     try:
-        allowed = orjson.loads(unquote(value))["categories"]
+        allowed = orjson.loads(percent_decoded(value))["categories"]
     except (ValueError, LookupError, TypeError):
         return NOTHING
     return _listed(_ids(allowed) or [], categories) if isinstance(allowed, list) else NOTHING

@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, get_args
-from urllib.parse import parse_qs
 
 import orjson
 
@@ -21,6 +20,7 @@ from gateway.errors import BadRequest
 from gateway.wire.times import SECRET_KEY_SPAN_MS, WRITE_KEY_SPAN_MS, event_time, parse_time
 from personalize.model import Event, EventType, Facts, stamp_of
 from personalize.pages import page_path
+from personalize.percent import percent_decoded
 
 MAX_EVENT_BYTES = 32_768
 MAX_EVENTS = 4_000
@@ -95,7 +95,8 @@ def write_key_of(headers: Mapping[bytes, bytes], query: bytes, body: Mapping[str
     if header:
         return header.partition(b":")[0].decode("utf-8", "replace")
     if query and b"writeKey=" in query:
-        return parse_qs(query.decode("utf-8", "replace")).get("writeKey", [""])[0]
+        named = next((pair for pair in query.split(b"&") if pair.startswith(b"writeKey=")), b"")
+        return percent_decoded(named[9:].decode("utf-8", "replace").replace("+", " "))
     key = body.get("writeKey")
     return key if isinstance(key, str) else ""
 
@@ -104,11 +105,11 @@ def suspicious(body: bytes) -> bool:
     """Tell whether a body may hold forbidden keys or deep nesting, so that its events must be walked through."""
     find = body.find  # `in` first takes the bytes to look for as a number, and makes an error of that
     return (
-        find(b"__proto__") >= 0
+        body.count(b"{") + body.count(b"[") > MAX_DEPTH  # first: it takes the least of large batches
+        or find(b"__proto__") >= 0
         or find(b'"constructor"') >= 0
         or find(b'"prototype"') >= 0
         or find(b"\\u00") >= 0  # a key may be spelt with escapes
-        or body.count(b"{") + body.count(b"[") > MAX_DEPTH
     )
 
 

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="the seed of the first schedule, the next has one more")
     parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     chosen = parser.parse_args(arguments)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 200)  # a table that is read in a file needs its room
     size = Size(chosen.hits, chosen.rate, hold_s=chosen.hold)
     schedules = [random_schedule(chosen.seed + n) for n in range(chosen.schedules)]
     scenarios = [s for s in (*SCENARIOS, *schedules) if chosen.only in s.name]

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+import orjson
+
+from gateway.jobs import MOST_EVENTS
 from gateway.pipeline import BREATH
-from tests.gateway.app import running
+from tests.fakes.store import FakeStore
+from tests.gateway.app import App, running
 
 EVENTS = 10 * BREATH
 
@@ -30,3 +34,32 @@ async def test_others_have_a_turn_while_a_batch_of_one_visitor_is_decoded_admitt
         running_others.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running_others
+
+
+async def test_a_batch_of_one_visitor_goes_to_the_store_in_several_calls_and_in_order() -> None:
+    store = FakeStore()
+    async with running(store) as app:
+        batch = [{"event": "e", "type": "track", "messageId": f"m{n}"} for n in range(2 * MOST_EVENTS + 1)]
+        assert (await app.post("/v1/batch", batch=batch)).json()["accepted"] == len(batch)
+        assert [len(write.entries) for write in store.writes] == [MOST_EVENTS, MOST_EVENTS, 1]
+        assert len({write.visitor for write in store.writes}) == 1
+        assert [orjson.loads(entry)["m"] for entry in store.logged()] == [event["messageId"] for event in batch]
+
+
+async def test_what_waits_for_one_visitor_goes_in_calls_of_so_many_events() -> None:
+    store = FakeStore()
+    store.latency_s = 0.05
+
+    async def sent(app: App, cookie: str, number: int) -> int:
+        batch = [{"event": "e", "type": "track", "messageId": f"{number}-{n}"} for n in range(MOST_EVENTS // 2)]
+        answer = await app.post("/v1/batch", headers={"cookie": cookie}, batch=batch)
+        return int(answer.json()["accepted"])
+
+    async with running(store) as app:
+        cookie = (await app.post()).headers["set-cookie"].partition(";")[0]
+        store.writes.clear()
+        assert sum(await asyncio.gather(*(sent(app, cookie, n) for n in range(6)))) == 6 * (MOST_EVENTS // 2)
+        sizes = [len(write.entries) for write in store.writes]
+        assert sum(sizes) == 6 * (MOST_EVENTS // 2)
+        assert max(sizes) == MOST_EVENTS
+        assert len(sizes) <= 4
