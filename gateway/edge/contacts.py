@@ -58,20 +58,24 @@ def click_jobs(hit: Hit, jobs: Sequence[Job]) -> list[Job]:
     A page view that was not taken (no consent, erased, too hot) tells of none. A retry makes the same click again, so
     that one which the store did not take is not lost. For a contact who has not chosen, the browser's consent holds.
     """
-    clicks = []
+    clicks: dict[tuple[str, frozenset[str]], Job] = {}
+    """Each once: a batch may hold the same page view thousands of times."""
     for job in jobs:
         for envelope in job.envelopes:
             contact, event = envelope.contact, envelope.event
             if contact is None or not job.done or envelope.outcome is None or not envelope.outcome.accepted:
                 continue
-            consent = purposes(hit, envelope, job.profile or Profile())
             digest = blake2b(":".join(job.visitor).encode(), digest_size=9, person=b"click").hexdigest()
+            name = f"click-{contact.link}-{digest}"
+            consent = purposes(hit, envelope, job.profile or Profile())
+            if (name, consent) in clicks:
+                continue
             properties = {"message": contact.message, "path": contact.path, "link": contact.link}
-            noted = Noted(contact.id, CLICKED, f"click-{contact.link}-{digest}", event.time, properties, contact.made)
+            noted = Noted(contact.id, CLICKED, name, event.time, properties, contact.made)
             click = job_of(contact_hit(hit.site, hit.received, consent), [noted])
             click.envelopes[0].limit = envelope.limit  # Sec-GPC says no for the contact as well
-            clicks.append(click)
-    return clicks
+            clicks[name, consent] = click
+    return list(clicks.values())
 
 
 async def read_contact(visitors: Visitors, hit: Hit, reader: Job, clicks: Sequence[Job]) -> Profile | None:

@@ -91,6 +91,17 @@ async def test_a_click_counts_once_for_each_browser_however_often_it_is_sent() -
         assert app.outcomes()["stored"] == sum(len(w.entries) for w in app.store.writes)
 
 
+async def test_thousands_of_views_in_one_batch_are_one_click() -> None:
+    async with running(sites=[mail_site()]) as app:
+        address = await landed(app, (await mailed(app))["link"])
+        received = app.counted("events_received")
+        views = [{"type": "page", "context": {"page": {"url": address}}}] * 3_000
+        answer = await app.post("/v1/batch", headers={"user-agent": CHROME}, batch=views)
+        assert (answer.status_code, answer.json()["accepted"]) == (200, 3_000)
+        assert len(entries(app, contact_key("ann"))) == 1
+        assert app.counted("events_received") - received == 3_001
+
+
 async def test_neither_bots_nor_servers_nor_other_events_click() -> None:
     async with running(sites=[mail_site()]) as app:
         address = await landed(app, (await mailed(app))["link"])
