@@ -152,7 +152,7 @@ def fail_over(rig: Rig) -> None:
     """Lose the primary, and let the address lead to the replica, which gets nothing more of it."""
     with rig.store.client() as primary, _replica(rig).client() as replica:
         missing = primary.info("replication")["master_repl_offset"] - replica.info("replication")["slave_repl_offset"]
-    rig.notes.append(f"{missing} bytes had not reached the replica")
+    rig.notes.append(f"{max(0, missing)} bytes had not reached the replica")
     rig.store.kill()
     rig.fault_at = time.monotonic()
     _line(rig).cut(reset=True)
