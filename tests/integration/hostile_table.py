@@ -130,7 +130,7 @@ HEADERS: list[tuple[str, Sent, int, str | None]] = [
     ("a long path", plain("/" + "a" * 20_000, page()), 404, "not_found"),
     ("a NUL in the path", plain("/v1/privacy/reports/\x00", page()), 405, "method_not_allowed"),
     ("a secret key from a browser", plain("/v1/page", page(), (b"origin", b"http://localhost"), key="SECRET"), 403, "secret_key_in_browser"),
-    *((f"the method {method}", Sent(method, "/v1/page", b"", [], b""), 404 if method != "OPTIONS" else 204, None) for method in (
+    *((f"the method {method}", Sent(method, "/v1/page", b"", [], b""), 405 if method != "OPTIONS" else 204, None) for method in (
         "GET", "HEAD", "PUT", "DELETE", "TRACE", "OPTIONS",
     )),
 ]  # fmt: skip
