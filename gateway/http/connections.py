@@ -109,10 +109,13 @@ class Connections:
         for connection in self.open:
             connection.close_after_answer()
 
-    def close_idle(self) -> None:
-        """Close the connections without a request, also without one that has arrived and was not read yet."""
+    def close_idle(self, *, newcomers: bool = True) -> None:
+        """Close the connections without a request, also without one that has arrived and was not read yet.
+
+        `newcomers` says whether those go too that have not asked anything yet.
+        """
         for connection in list(self.open):
-            if connection.stage is Stage.IDLE:
+            if connection.stage is Stage.IDLE and (newcomers or connection.cycle is not None):
                 _let_go(connection)
 
     def end_all(self, error: GatewayError) -> None:

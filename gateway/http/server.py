@@ -32,6 +32,8 @@ _LOOK_S = 0.02
 _PARENTS_TURN_S = 0.5
 """The parent ends the delay of all its workers together; one that was sent the signal by somebody else waits longer."""
 _LAST_WORDS_S = 0.2
+_FIRST_WORDS_S = 0.3
+"""Who has just connected is about to ask."""
 
 
 class Server(uvicorn.Server):
@@ -97,9 +99,9 @@ class Server(uvicorn.Server):
         for accepted in last:
             with contextlib.suppress(OSError):  # gone again
                 await loop.connect_accepted_socket(self._protocol, accepted)
-        deadline = loop.time() + self._drain_s
+        deadline, patience = loop.time() + self._drain_s, loop.time() + _FIRST_WORDS_S
         while (self.server_state.connections or self.server_state.tasks) and loop.time() < deadline:
-            self._connections.close_idle()
+            self._connections.close_idle(newcomers=loop.time() > patience)
             await asyncio.sleep(_LOOK_S)
         if self.server_state.connections or self.server_state.tasks:
             log.warning("%d connections were not done within %g s", len(self.server_state.connections), self._drain_s)

@@ -43,7 +43,7 @@ class Load:
                 self.outcomes["refused"] += 1
                 return
             goes_on = True
-            while goes_on and time.monotonic() < end:
+            while goes_on and time.monotonic() < end and not reader.at_eof():
                 sent += 1
                 goes_on = await self._ask(reader, writer, f"{number}-{sent}")
                 await asyncio.sleep(0.005)
