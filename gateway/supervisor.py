@@ -21,6 +21,7 @@ from gateway.app import clock, merge_finisher, rights_over
 from gateway.control import NotTaken, open_line
 from gateway.edge.ops import Readiness, ops_app
 from gateway.edge.privacy_admin import admin_routes
+from gateway.ending import ended
 from gateway.erasure import Sweep
 from gateway.errors import StartupError
 from gateway.keys_watch import KeysWatch
@@ -105,8 +106,8 @@ class Supervisor:
             stack.push_async_callback(self._stop_workers, keepers, public)
             await self._all_ready()
             if not self._stopping.is_set():
-                stack.push_async_callback(_ended, asyncio.create_task(self._rules.run(self._roll_out)))
-                stack.push_async_callback(_ended, asyncio.create_task(self._keys.run(self._roll_out_keys)))
+                stack.push_async_callback(ended, asyncio.create_task(self._rules.run(self._roll_out)))
+                stack.push_async_callback(ended, asyncio.create_task(self._keys.run(self._roll_out_keys)))
                 print(f"ready http://{address_of(public)} internal http://{address_of(internal)}", flush=True)  # noqa: T201 - whoever started us waits for this line
             await self._stopping.wait()
 
@@ -160,7 +161,7 @@ class Supervisor:
             RedisLog(client), rights.eraser, Ledger(self._settings.data), clock, finish, self._forget, waiting
         )
         connection.on_loss = sweep.renew_soon
-        stack.push_async_callback(_ended, asyncio.create_task(sweep.run()))
+        stack.push_async_callback(ended, asyncio.create_task(sweep.run()))
         return rights
 
     def _forget(self, visitors: Sequence[VisitorKey]) -> None:
@@ -386,9 +387,3 @@ class Supervisor:
         notes = (*self._rules.notes(), *self._keys.notes())
         now = asyncio.get_running_loop().time()
         return readiness(list(self._workers.values()), notes, now, stopping=self._stopping.is_set())
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from gateway.ending import ended
 from gateway.errors import StoreUnavailable, StoreUnfit
 from gateway.store.address import Address, parse_address
 from gateway.store.breaker import PROBE
@@ -102,8 +103,7 @@ class StoreConnection:
     async def close(self) -> None:
         """Close the connection; calls under way fail."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await ended(self._task)
         self._why = "closed"
         self.usable.clear()
         link, self._link = self._link, None  # forgotten first: this is no loss

@@ -22,6 +22,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from gateway.ending import ended
 from gateway.errors import StartupError
 from gateway.store.engine import Engine, choose_engine, installed_engines
 from gateway.store.folder import OWNER_LOCK, StoreFolder
@@ -92,8 +93,7 @@ class EmbeddedStore:
     async def stop(self) -> None:
         """End the server, if it is ours to end, and wait until its data is on disk."""
         if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.wait([self._watcher])
+            await ended(self._watcher)
         if self._owner_lock is not None:
             await self._end_server()
             os.close(self._owner_lock)

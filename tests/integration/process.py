@@ -95,10 +95,12 @@ class Gateway:
         if self._process and self._process.poll() is None:
             self._family |= set(children(self.pid))
             self._process.terminate()
-        self._reap()
-        for pid in self._family:
-            if alive(pid):
-                os.kill(pid, signal.SIGKILL)
+        try:
+            self._reap()
+        finally:
+            for pid in self._family:
+                if alive(pid):
+                    os.kill(pid, signal.SIGKILL)
 
     def ended(self, within: float) -> float:
         """Wait until it has ended by itself and return when (time.monotonic)."""
@@ -166,9 +168,15 @@ class Gateway:
 
     def _reap(self) -> None:
         if self._process:
-            self._process.wait(STOP_TIMEOUT_S)
             assert self._process.stdout
-            self._process.stdout.close()
+            try:
+                self._process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+                raise
+            finally:
+                self._process.stdout.close()
 
     def _first_line(self, process: subprocess.Popen[bytes]) -> str:
         assert process.stdout
