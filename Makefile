@@ -32,7 +32,7 @@ lint: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/pytest -q tests/docs/test_file_sizes.py
 
-bench: $(VENV)/.dev  ## ARGS=--quick for a short run
+bench: $(VENV)/.dev  ## ARGS=--quick for a short run, --before DIR to compare with another checkout
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
 
 bench-rules: $(VENV)/.dev  ## what a decision costs; ARGS=--quick for a short run

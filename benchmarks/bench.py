@@ -1,26 +1,29 @@
 """`make bench`: how much of a bare uvicorn's throughput is left when it tracks and when it decides.
 
 Raw and gateway are measured in turns, on the same pinned core, with the same flags and the same kind of requests, so
-that whatever else the machine does falls on both. The figures are medians over the rounds. A run in which any answer
-was not a 200, or in which the gateway stored another number of events than it answered, is void and says so.
+that whatever else the machine does falls on both. With `--before`, so is the gateway of another checkout, whose code
+runs with the packages of this one. The figures are medians over the rounds. A run in which any answer was not a 200, or
+in which a gateway stored another number of events than it answered, is void and says so.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 from benchmarks.load import VISITORS, Load, Wrk, prepare
 from benchmarks.machine import Machine, busy_share, pin
-from benchmarks.subjects import Raw, Usage, cookie_minter, gateway_in, usage_of
+from benchmarks.subjects import ROOT, Raw, Usage, cookie_minter, gateway_in, usage_of
 from tests.integration.process import Gateway
 
 KINDS = ("track", "decide", "decide-with-event")
@@ -41,15 +44,19 @@ def main() -> None:
     if len(cores) < 2:
         sys.exit("make bench needs two cores: one for the server, one for the load")
     pin(os.getpid(), cores[1])  # and with it everything that is started below and not pinned elsewhere
-    with (
-        tempfile.TemporaryDirectory(prefix="tuttu-bench-") as folder,
-        Raw(cores[0]) as raw,
-        gateway_in(Path(folder), cores) as gateway,
-    ):
-        print(Machine.here(gateway, cores).describe(sys.argv[1:]), flush=True)
-        prepare(Path(folder), cookie_minter(gateway))
+    checkouts = {"gateway": ROOT} | ({"before": options.before} if options.before else {})
+    with tempfile.TemporaryDirectory(prefix="tuttu-bench-") as folder, contextlib.ExitStack() as stack:
+        raw = stack.enter_context(Raw(cores[0]))
+        subjects = []
+        for name, checkout in checkouts.items():
+            place = Path(folder) / name
+            place.mkdir()
+            gateway = stack.enter_context(gateway_in(place, cores, checkout=checkout))
+            prepare(place, cookie_minter(gateway))
+            subjects.append(Subject(name, gateway, Wrk(place)))
+        print(Machine.here(subjects[0].gateway, cores).describe(sys.argv[1:]), flush=True)
         try:
-            Bench(Wrk(Path(folder)), raw, gateway, cores[1], options).run()
+            Bench(subjects, raw, cores[1], options).run()
         except Void as why:
             sys.exit(f"VOID: {why}")
 
@@ -58,6 +65,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="rounds of raw, track, decide, decide-with-event")
     parser.add_argument("--seconds", type=float, default=6, help="seconds of each measurement")
+    parser.add_argument(
+        "--before", type=_checkout, metavar="DIR", help="a checkout to be measured in turns with this one"
+    )
     parser.add_argument("--quick", action="store_true", help="two rounds of two seconds: does it work at all?")
     options = parser.parse_args()
     if options.quick:
@@ -65,62 +75,96 @@ def _options() -> argparse.Namespace:
     return options
 
 
+def _checkout(text: str) -> Path:
+    folder = Path(text).absolute()
+    if not (folder / "gateway" / "__main__.py").exists():
+        raise argparse.ArgumentTypeError(f"{text} is no checkout of Tuttu: it has no gateway/__main__.py")
+    return folder
+
+
+@dataclass(slots=True, eq=False)
+class Subject:
+    """A gateway that is measured, with the load that has its visitors' cookies, and what was measured."""
+
+    name: str
+    gateway: Gateway
+    wrk: Wrk
+    rates: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    costs: dict[str, list[Usage]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    p99_us: dict[str, list[int]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+
+
 class Bench:
     """One run: seeds, measures in turns, checks the sums, prints."""
 
-    def __init__(self, wrk: Wrk, raw: Raw, gateway: Gateway, load_core: int, options: argparse.Namespace) -> None:
-        self._wrk = wrk
+    def __init__(self, subjects: Sequence[Subject], raw: Raw, load_core: int, options: argparse.Namespace) -> None:
+        self._subjects = subjects
         self._raw = raw
-        self._gateway = gateway
         self._load_core = load_core
         self._rounds: int = options.rounds
         self._seconds: float = options.seconds
         self._busiest = 0.0
-        self._p99_us: dict[str, list[int]] = {kind: [] for kind in KINDS}
 
     def run(self) -> None:
         """Do it all; raises Void."""
-        self._seed()
-        shares: dict[str, list[float]] = {kind: [] for kind in KINDS}
-        costs: dict[str, list[Usage]] = {kind: [] for kind in KINDS}
+        for subject in self._subjects:
+            self._seed(subject)
+        raws = []
         for number in range(1, self._rounds + 1):
-            raw = self._load(self._raw.url, "track")
-            line = f"round {number}/{self._rounds}  raw {raw.rate:8,.0f}/s"
+            raws.append(self._load(self._subjects[0].wrk, self._raw.url, "track").rate)
+            print(f"round {number}/{self._rounds}  raw {raws[-1]:8,.0f}/s", end="", flush=True)
             for kind in KINDS:
-                load, usage = self._measure(kind)
-                shares[kind].append(load.rate / raw.rate)
-                costs[kind].append(usage)
-                line += f"  {kind} {load.rate:8,.0f}/s ({load.rate / raw.rate:.2f})"
-            print(line, flush=True)
+                # Who comes first changes, for what went before may matter.
+                for subject in self._subjects if number % 2 else reversed(self._subjects):
+                    rate = self._measure(subject, kind)
+                    print(f"  {_label(kind, subject)} {rate:8,.0f}/s ({rate / raws[-1]:.2f})", end="", flush=True)
+            print(flush=True)
         print()
         for kind in KINDS:
-            spread = f"{min(shares[kind]):.2f} to {max(shares[kind]):.2f}"
-            print(f"{kind}/raw {median(shares[kind]):.2f}    ({spread} over {self._rounds} rounds)")
-        print(f"\n{'CPU µs a hit':<20}{'gateway':>9}{'store':>9}{'commands':>10}{'p99 ms':>9}")
-        for kind in KINDS:
-            gateway = median(u.gateway_us for u in costs[kind])
-            store = median(u.store_us for u in costs[kind])
-            commands = median(u.store_commands for u in costs[kind])
-            p99 = median(self._p99_us[kind]) / 1000
-            print(f"{kind:<20}{gateway:>9.1f}{store:>9.1f}{commands:>10.2f}{p99:>9.1f}")
-        print(f"\n{self._check_log()}")
+            for subject in self._subjects:
+                print(f"{_label(kind, subject)}/raw {_spread(subject.rates[kind], raws)}")
+        self._print_costs()
+        print()
+        for subject in self._subjects:
+            print(f"{subject.name}: {self._check_log(subject.gateway)}")
         print(f"the load's core was busy to {self._busiest:.0%} at most" + self._warning())
 
-    def _seed(self) -> None:
+    def _print_costs(self) -> None:
+        print(f"\n{'CPU µs a hit':<26}{'gateway':>9}{'store':>9}{'commands':>10}{'p99 ms':>9}")
+        for kind in KINDS:
+            for subject in self._subjects:
+                costs = subject.costs[kind]
+                gateway = median(u.gateway_us for u in costs)
+                store = median(u.store_us for u in costs)
+                commands = median(u.store_commands for u in costs)
+                p99 = median(subject.p99_us[kind]) / 1000
+                label = _label(kind, subject)
+                print(f"{label:<26}{gateway:>9.1f}{store:>9.1f}{commands:>10.2f}{p99:>9.1f}")
+        if len(self._subjects) > 1:
+            print()
+            now, before = self._subjects
+            for kind in KINDS:
+                rates = _spread(now.rates[kind], before.rates[kind])
+                cpu = [[u.gateway_us for u in subject.costs[kind]] for subject in (now, before)]
+                print(f"{kind}, now/before: answers a second {rates}, gateway CPU {_spread(*cpu)}")
+
+    def _seed(self, subject: Subject) -> None:
         start = time.monotonic()
-        print(f"giving {VISITORS:,} visitors a past …", end=" ", flush=True)
+        print(f"{subject.name}: giving {VISITORS:,} visitors a past …", end=" ", flush=True)
         seeded = 0
         while seeded < VISITORS:
-            seeded += self._load(self._gateway.public, "seed", 5, start=seeded).requests
+            seeded += self._load(subject.wrk, subject.gateway.public, "seed", 5, start=seeded).requests
             print(f"{min(seeded / VISITORS, 1):.0%}", end=" ", flush=True)
-        self._load(self._gateway.public, "track", 2)  # warms caches; not measured
+        self._load(subject.wrk, subject.gateway.public, "track", 2)  # warms caches; not measured
         self._busiest = 0
         print(f"in {time.monotonic() - start:.0f} s", flush=True)
 
-    def _measure(self, kind: str) -> tuple[Load, Usage]:
-        before, before_metrics = usage_of(self._gateway), self._settled_metrics()
-        load = self._load(self._gateway.public, kind)
-        after, metrics = usage_of(self._gateway), self._settled_metrics()
+    def _measure(self, subject: Subject, kind: str) -> float:
+        """Send one kind for a while, keep what it cost, and return the answers a second."""
+        gateway = subject.gateway
+        before, before_metrics = usage_of(gateway), _settled_metrics(gateway)
+        load = self._load(subject.wrk, gateway.public, kind)
+        after, metrics = usage_of(gateway), _settled_metrics(gateway)
         hits = dict(_grown(before_metrics, metrics, "tuttu_hits_total"))
         answered = hits.pop(("200",), 0)
         # wrk leaves its last requests unanswered when the time is over; nothing else may be missing.
@@ -133,32 +177,25 @@ class Bench:
             raise Void(f"{kind}: {answered:,.0f} hits were answered 200, but the events ended as {_listed(outcomes)}")
         if not load.requests <= answered:
             raise Void(f"{kind}: wrk saw {load.requests:,} answers, the gateway counted {answered:,.0f}")
-        self._p99_us[kind].append(load.p99_us)
-        return load, after.since(before, answered)
+        subject.rates[kind].append(load.rate)
+        subject.p99_us[kind].append(load.p99_us)
+        subject.costs[kind].append(after.since(before, answered))
+        return load.rate
 
-    def _load(self, url: str, kind: str, seconds: float = 0, start: int | None = None) -> Load:
+    def _load(self, wrk: Wrk, url: str, kind: str, seconds: float = 0, start: int | None = None) -> Load:
         with busy_share(self._load_core) as share:
-            load = self._wrk.run(url, kind, seconds or self._seconds, start)
+            load = wrk.run(url, kind, seconds or self._seconds, start)
         self._busiest = max(self._busiest, share[0])
         _must_be_clean(kind, load)
         return load
 
-    def _settled_metrics(self) -> Mapping[tuple[str, ...], float]:
-        """Return the metrics once the hits that wrk left unanswered have been handled."""
-        metrics = self._gateway.metrics()
-        while True:
-            time.sleep(0.1)
-            latest = self._gateway.metrics()
-            if dict(_grown(metrics, latest, "tuttu_hits_total")) == {}:
-                return latest
-            metrics = latest
-
-    def _check_log(self) -> str:
+    @staticmethod
+    def _check_log(gateway: Gateway) -> str:
         """Compare what is in the store with what was counted; raises Void."""
-        metrics = self._settled_metrics()
+        metrics = _settled_metrics(gateway)
         stored = int(metrics[("tuttu_events_total", "stored", "")])
         trimmed = int(metrics[("tuttu_log_trimmed_total",)])
-        held = self._gateway.log_length()
+        held = gateway.log_length()
         degraded = int(metrics.get(("tuttu_decisions_total", "degraded"), 0))
         if held + trimmed != stored:
             raise Void(f"{stored:,} events were answered as stored, the log holds {held:,} and let {trimmed:,} go")
@@ -166,6 +203,27 @@ class Bench:
 
     def _warning(self) -> str:
         return "; the figures may be the load generator's" if self._busiest > 0.97 else ""
+
+
+def _settled_metrics(gateway: Gateway) -> Mapping[tuple[str, ...], float]:
+    """Return the metrics once the hits that wrk left unanswered have been handled."""
+    metrics = gateway.metrics()
+    while True:
+        time.sleep(0.1)
+        latest = gateway.metrics()
+        if dict(_grown(metrics, latest, "tuttu_hits_total")) == {}:
+            return latest
+        metrics = latest
+
+
+def _label(kind: str, subject: Subject) -> str:
+    return kind if subject.name == "gateway" else f"{kind} {subject.name}"
+
+
+def _spread(these: Sequence[float], those: Sequence[float]) -> str:
+    """Return the median of the ratios round by round, with the least and the largest."""
+    ratios = [this / that for this, that in zip(these, those, strict=True)]
+    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def _must_be_clean(kind: str, load: Load) -> None:

@@ -62,9 +62,16 @@ class Raw:
 
 
 @contextmanager
-def gateway_in(folder: Path, cores: Sequence[int], more: Mapping[str, str] | None = None) -> Iterator[Gateway]:
-    """Run the gateway with one worker on the first core and its embedded store on the second; `more` are settings."""
-    with Gateway(folder / "data", "--rules", str(RULES), "--workers", "1", env={**SETTINGS, **(more or {})}) as gateway:
+def gateway_in(
+    folder: Path, cores: Sequence[int], more: Mapping[str, str] | None = None, checkout: Path = ROOT
+) -> Iterator[Gateway]:
+    """Run the gateway with one worker on the first core and its embedded store on the second; `more` are settings.
+
+    `checkout` is where its code comes from; Python looks in the working directory first.
+    """
+    options = ("--rules", str(RULES), "--workers", "1")
+    env = {**SETTINGS, **(more or {})}
+    with Gateway(folder / "data", *options, env=env, before=("env", "-C", str(checkout))) as gateway:
         for pid in (gateway.pid, *children(gateway.pid)):
             pin(pid, cores[0])
         pin(gateway.store_pid(), cores[1])
