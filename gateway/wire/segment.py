@@ -28,7 +28,7 @@ MAX_EVENTS = 4_000
 MAX_ID = 512
 MAX_DEPTH = 32
 
-_MANY = 200_000
+_MANY = 100_000
 
 _TYPES = frozenset(get_args(EventType))
 _PLACEHOLDERS = frozenset({"undefined", "null", "0", "guest", "anonymous"})
@@ -37,6 +37,7 @@ _ABSENT = (None, "")
 _NO_FACTS = Facts()
 """What an event says of its visitor until the pipeline puts facts of its own there; nobody changes it."""
 _OBJECTS = ("properties", "traits", "context")
+_CONTAINERS = (dict, list)
 _FORBIDDEN = frozenset({"__proto__", "constructor", "prototype"})
 _SERVER_LIBRARIES = frozenset(
     {"analytics-python", "@segment/analytics-node", "analytics-node", "analytics-java", "analytics-go",
@@ -248,9 +249,9 @@ def _trouble(raw: Mapping[str, Any]) -> Outcome | None:
             if isinstance(value, dict):
                 if bad := _FORBIDDEN & value.keys():
                     return Outcome("rejected", Rejected.FORBIDDEN_KEY, f'the key "{min(bad)}" is not allowed')
-                below += [v for v in value.values() if isinstance(v, dict | list)]
+                below += [v for v in value.values() if v.__class__ in _CONTAINERS]
             else:
-                below += [v for v in value if isinstance(v, dict | list)]
+                below += [v for v in value if v.__class__ in _CONTAINERS]
         if not below:
             return None
         level = below

@@ -60,6 +60,20 @@ def test_an_unreadable_body_says_why(body: bytes, code: str) -> None:
     assert caught.value.hint
 
 
+def test_a_body_of_too_many_values_is_refused_before_it_is_read() -> None:
+    most = 100_000
+
+    def body(values: int) -> bytes:  # its list's values are separated by commas, and it has two brackets itself
+        return b'{"batch":[' + b",".join([b"1"] * (values - 1)) + b"]}"
+
+    assert len(segment.decode_body(body(most))["batch"]) == most - 1
+    with pytest.raises(BadRequest, match="over 100000 values"):
+        segment.decode_body(body(most + 1))
+    cut = body(most + 1)[:-1]
+    with pytest.raises(BadRequest, match="over 100000 values"):
+        segment.decode_body(cut)
+
+
 @settings(max_examples=150)
 @given(st.one_of(JSON, st.fixed_dictionaries({"type": st.sampled_from(["track", "page", "identify", "group", "alias"])},
                                              optional=dict.fromkeys(FIELDS[1:], JSON))))  # fmt: skip
