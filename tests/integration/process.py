@@ -30,6 +30,8 @@ from personalize.profiles import Profile
 
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 15
+PATIENT = {"TUTTU_DECIDE_DEADLINE_MS": "5000", "TUTTU_STORE_DEADLINE_MS": "10000"}
+"""Settings for tests that a busy machine must not give decisions without a profile, or they would test that."""
 
 
 class Gateway:

@@ -14,14 +14,12 @@ import httpx
 from gateway.__main__ import main
 from gateway.secrets import SecretsFile, changing_secrets
 from tests.gateway.making import RULES
-from tests.integration.process import Gateway, eventually
+from tests.integration.process import PATIENT, Gateway, eventually
 
 LIVE_WITHIN_S = 15
 VISITORS = 10
 ANEW = httpx.Client(timeout=20, limits=httpx.Limits(max_keepalive_connections=0))
 """A client whose every request has a new connection."""
-PATIENT = {"TUTTU_DECIDE_DEADLINE_MS": "5000", "TUTTU_STORE_DEADLINE_MS": "10000"}
-"""A busy machine must not make decisions without a profile, or the test would test that."""
 
 
 def signing(gateway: Gateway) -> str:

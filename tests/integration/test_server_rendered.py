@@ -19,7 +19,7 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 
-from tests.integration.process import Gateway, eventually
+from tests.integration.process import PATIENT, Gateway, eventually
 from tests.integration.proxies import free_port
 
 DOCS = (Path(__file__).parents[2] / "docs" / "server-rendered.md").read_text("utf-8")
@@ -28,7 +28,6 @@ PROGRAMS = {
     "node": ("js", "mjs", "node"),
 }
 COOKIE = "__Host-tuttu_id"
-PATIENT = {"TUTTU_DECIDE_DEADLINE_MS": "5000", "TUTTU_STORE_DEADLINE_MS": "10000"}
 IN_A_HURRY = {"python": "timeout=0.3)", "node": "AbortSignal.timeout(300)"}
 UNHURRIED = {"python": "timeout=9)", "node": "AbortSignal.timeout(9000)"}
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
